@@ -47,29 +47,39 @@ struct segment {
     uint32_t refs;
     struct segment_info info;
     struct tracks *tracks; // one reference
-    struct frame **frames; // decode order, one reference each; NULL until unpacked
-    unsigned frame_count;
-    struct segment_part *parts;
-    unsigned part_count;
-    // Makes frames and parts from the CMAF rendition; NULL when they are there already.
+    struct frame **frames; // parts in order, each in decode order; one reference each
+    unsigned frame_count, frame_capacity;
+    struct segment_part *parts; // they cover frames[] without holes
+    unsigned part_count, part_capacity;
+    // Makes frames and parts from the CMAF rendition by segment_add_frame; 0 or ERR_INVALID. NULL
+    // when the frames are there already.
     int (*unpack)(struct segment *segment);
     struct {
         const void *key; // address that names the format
         struct chain bytes;
     } rendition[SEGMENT_RENDITIONS_MAX];
     unsigned rendition_count;
+    unsigned rendition_next; // slot that gives way next when all are in use; never slot 0
 };
 
-// Count one. Holds a reference on tracks.
+// Count one, no frames, no renditions. Holds a reference on tracks.
 struct segment *segment_new(const struct segment_info *info, struct tracks *tracks);
 struct segment *segment_ref(struct segment *segment);
 void segment_unref(struct segment **segment); // NULL is fine, is NULL afterwards
-// Makes sure that frames and parts are there. 0, or ERR_INVALID when the bytes are damaged.
+long segment_live_count(void);                // segments that exist, for tests and metrics
+// For whoever makes the segment, while its count is one: appends a frame (takes the reference,
+// blanks the pointer), to a new part when begins_part or when it is the first, else to the last
+// part. ENSUREs fewer than SEGMENT_FRAMES_MAX frames.
+void segment_add_frame(struct segment *segment, struct frame **frame, bool begins_part);
+// Makes sure that frames and parts are there. 0, or ERR_INVALID when the bytes are damaged: then
+// there are none, and asking again gives the same answer.
 MUST_USE int segment_frames(struct segment *segment);
-// The bytes of this segment in a format, or NULL when not made yet. Borrowed.
+// The bytes of this segment in a format, or NULL when not made yet. Borrowed until the next
+// segment_rendition_set on this segment.
 const struct chain *segment_rendition(const struct segment *segment, const void *key);
-// Moves *bytes in and returns the stored chain; when the table is full the oldest rendition that is
-// not `keep` is dropped (slices in flight hold their own references).
+// Moves *bytes in under a key that is not there yet and returns the stored chain, borrowed as
+// above. When the table is full the oldest gives way (slices in flight hold their own references),
+// but never the first one set: a segment from disk or from a peer is made of it.
 const struct chain *segment_rendition_set(struct segment *segment, const void *key,
                                           struct chain *bytes);
 
