@@ -13,9 +13,9 @@
 struct buf {
     uint32_t magic;
     uint32_t refs;
-    size_t length;   // bytes in use
-    size_t capacity; // bytes there are
-    uint8_t *data;   // follows the structure in the same block, or foreign
+    size_t length;              // bytes in use
+    size_t capacity;            // bytes there are
+    uint8_t *data;              // follows the structure in the same block, or foreign
     void (*release)(void *arg); // foreign memory: called once at zero; NULL for our own
     void *release_arg;
 };
@@ -31,8 +31,8 @@ struct buf *buf_new_foreign(uint8_t *data, size_t length, void (*release)(void *
 struct buf *buf_ref(struct buf *buf); // returns its argument
 void buf_unref(struct buf **buf);     // *buf may be NULL; is NULL afterwards
 void buf_append(struct buf *buf, const void *data, size_t length); // ENSUREs that it fits
-// Room for `more` bytes after the length, by doubling. *buf may move: it must be our own memory with
-// a count of one. Dies without memory.
+// Room for `more` bytes after the length, by doubling. *buf may move: it must be our own memory
+// with a count of one. Dies without memory.
 void buf_reserve(struct buf **buf, size_t more);
 static inline struct bytes buf_bytes(const struct buf *buf)
 {

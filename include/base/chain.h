@@ -22,8 +22,8 @@ struct chain {
     size_t bytes; // sum of the lengths
 };
 
-void chain_init(struct chain *chain);  // a zeroed chain is the same
-void chain_fini(struct chain *chain);  // drops everything; the chain is empty and usable after
+void chain_init(struct chain *chain); // a zeroed chain is the same
+void chain_fini(struct chain *chain); // drops everything; the chain is empty and usable after
 // Adds a slice; takes a reference of its own. Length 0 adds nothing.
 void chain_add(struct chain *chain, struct buf *buf, size_t offset, size_t length);
 // Adds the whole of *buf, takes the caller's reference and blanks the pointer.

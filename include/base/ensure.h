@@ -8,10 +8,10 @@
 
 __attribute__((noreturn)) void ensure_failed(const char *what, const char *file, int line);
 
-#define ENSURE(cond)                                        \
-    do {                                                    \
-        if (__builtin_expect(!(cond), 0))                   \
-            ensure_failed(#cond, __FILE__, __LINE__);       \
+#define ENSURE(cond)                                                                               \
+    do {                                                                                           \
+        if (__builtin_expect(!(cond), 0))                                                          \
+            ensure_failed(#cond, __FILE__, __LINE__);                                              \
     } while (0)
 
 // Each central object begins with `uint32_t magic`, unique to its type; public entries check it.

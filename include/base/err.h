@@ -15,7 +15,7 @@ enum err {
     ERR_CLOSED = -5,      // the other side is gone
     ERR_TIMEOUT = -6,
     ERR_AUTH = -7,
-    ERR_IO = -8,          // the operating system refused; errno says why where it was just set
+    ERR_IO = -8, // the operating system refused; errno says why where it was just set
     ERR_NOT_FOUND = -9,
     ERR_CANCELLED = -10,
     ERR_EXISTS = -11,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Streaming JSON out (RFC 8259) into a writer. Commas and escapes are the module's business; invalid
-// UTF-8 in texts is replaced. Depth at most 16.
+// Streaming JSON out (RFC 8259) into a writer. Commas and escapes are the module's business;
+// invalid UTF-8 in texts is replaced. Depth at most 16.
 #ifndef BASE_JSON_WRITE_H
 #define BASE_JSON_WRITE_H
 

@@ -21,8 +21,8 @@ struct list {
 #define LIST_OWNER(node, type, field) ((type *)(void *)((char *)(node)-offsetof(type, field)))
 
 // Walk with the freedom to remove the current node. `it` and `next` are struct list_node *.
-#define LIST_FOREACH(list, it, after)                                                  \
-    for (struct list_node *it = (list)->head.next, *after = it->next; it != &(list)->head; \
+#define LIST_FOREACH(list, it, after)                                                              \
+    for (struct list_node *it = (list)->head.next, *after = it->next; it != &(list)->head;         \
          it = after, after = it->next)
 
 static inline void list_init(struct list *list)
@@ -31,8 +31,14 @@ static inline void list_init(struct list *list)
     list->count = 0;
 }
 
-static inline bool list_empty(const struct list *list) { return list->count == 0; }
-static inline bool list_linked(const struct list_node *node) { return node->next != NULL; }
+static inline bool list_empty(const struct list *list)
+{
+    return list->count == 0;
+}
+static inline bool list_linked(const struct list_node *node)
+{
+    return node->next != NULL;
+}
 
 static inline void list_insert_before(struct list *list, struct list_node *at,
                                       struct list_node *node)

@@ -25,10 +25,10 @@ void log_line(enum log_level level, const char *object, const char *format, ...)
 // Tests: every line also goes here; NULL switches off.
 void log_set_hook(void (*hook)(enum log_level level, const char *line, void *arg), void *arg);
 
-#define LOG_AT(level, ...)                     \
-    do {                                       \
-        if ((level) <= log_level_max)          \
-            log_line((level), __VA_ARGS__);    \
+#define LOG_AT(level, ...)                                                                         \
+    do {                                                                                           \
+        if ((level) <= log_level_max)                                                              \
+            log_line((level), __VA_ARGS__);                                                        \
     } while (0)
 #define log_error(...) LOG_AT(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...) LOG_AT(LOG_LEVEL_WARN, __VA_ARGS__)

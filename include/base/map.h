@@ -9,7 +9,7 @@
 struct map;
 
 struct map *map_new(void);
-void map_free(struct map **map); // values are the caller's business
+void map_free(struct map **map);                       // values are the caller's business
 void *map_get(const struct map *map, const char *key); // NULL when absent
 void *map_get_n(const struct map *map, const char *key, size_t length);
 // Returns the value that was there before, or NULL. value must not be NULL.

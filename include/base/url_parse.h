@@ -13,11 +13,11 @@
 enum { URL_TEXT_MAX = 2048 };
 
 struct url {
-    char scheme[16];    // lower case; empty when the text had none (then host:port/path)
-    char user[128];     // percent-decoded; empty when absent
-    char password[128]; // percent-decoded; never printed
-    char host[256];     // without brackets
-    uint16_t port;      // 0 when absent
+    char scheme[16];          // lower case; empty when the text had none (then host:port/path)
+    char user[128];           // percent-decoded; empty when absent
+    char password[128];       // percent-decoded; never printed
+    char host[256];           // without brackets
+    uint16_t port;            // 0 when absent
     char path[URL_TEXT_MAX];  // with its first '/', as it stood; empty when absent
     char query[URL_TEXT_MAX]; // without '?'; empty when absent
 };

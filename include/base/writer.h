@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Append-only builder of bytes over a growing buf, with big-endian numbers and patched lengths.
-// For headers, boxes, packets and playlists that we make; sizes are ours, so it dies without memory.
+// For headers, boxes, packets and playlists that we make; sizes are ours, so it dies without
+// memory.
 #ifndef BASE_WRITER_H
 #define BASE_WRITER_H
 

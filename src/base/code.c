@@ -132,12 +132,12 @@ uint32_t crc32_mpeg(const void *data, size_t length)
 static uint32_t crc32c_table(uint32_t crc, const uint8_t *in, size_t length)
 {
     for (; length >= 8; in += 8, length -= 8) {
-        crc ^= (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 |
-               (uint32_t)in[3] << 24;
+        crc ^=
+            (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
         crc = castagnoli_table[7][crc & 0xff] ^ castagnoli_table[6][crc >> 8 & 0xff] ^
               castagnoli_table[5][crc >> 16 & 0xff] ^ castagnoli_table[4][crc >> 24] ^
-              castagnoli_table[3][in[4]] ^ castagnoli_table[2][in[5]] ^
-              castagnoli_table[1][in[6]] ^ castagnoli_table[0][in[7]];
+              castagnoli_table[3][in[4]] ^ castagnoli_table[2][in[5]] ^ castagnoli_table[1][in[6]] ^
+              castagnoli_table[0][in[7]];
     }
     for (; length > 0; in++, length--)
         crc = crc >> 8 ^ castagnoli_table[0][(crc ^ *in) & 0xff];

@@ -61,9 +61,10 @@ bool log_level_parse(const char *name, enum log_level *out)
         const char *name;
         enum log_level level;
     } names[] = {
-        {"error", LOG_LEVEL_ERROR},   {"warn", LOG_LEVEL_WARN},    {"info", LOG_LEVEL_INFO},
-        {"debug", LOG_LEVEL_DEBUG},   {"warning", LOG_LEVEL_WARN}, {"notice", LOG_LEVEL_INFO},
-        {"critical", LOG_LEVEL_ERROR}, {"alert", LOG_LEVEL_ERROR}, {"emergency", LOG_LEVEL_ERROR},
+        {"error", LOG_LEVEL_ERROR},    {"warn", LOG_LEVEL_WARN},    {"info", LOG_LEVEL_INFO},
+        {"debug", LOG_LEVEL_DEBUG},    {"warning", LOG_LEVEL_WARN}, {"notice", LOG_LEVEL_INFO},
+        {"critical", LOG_LEVEL_ERROR}, {"alert", LOG_LEVEL_ERROR},  {"emergency", LOG_LEVEL_ERROR},
+        {"none", LOG_LEVEL_ERROR}, // what someone must act on is never silent
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i].name) == 0) {
@@ -140,7 +141,7 @@ static bool log_is_repeat(enum log_level level, const char *line)
             oldest = entry;
             break;
         }
-        if (!entry->line[0] || (oldest->line[0] && entry->printed_us < oldest->printed_us))
+        if (oldest->line[0] && (!entry->line[0] || entry->printed_us < oldest->printed_us))
             oldest = entry;
     }
     recent_end(oldest);

@@ -108,8 +108,7 @@ static const char *url_parse_user(const char *text, size_t length, struct url *o
     size_t user = colon ? (size_t)(colon - text) : length;
     if (!text_copy_n(out->user, sizeof(out->user), text, user))
         return "the user name is too long";
-    if (colon &&
-        !text_copy_n(out->password, sizeof(out->password), colon + 1, length - user - 1))
+    if (colon && !text_copy_n(out->password, sizeof(out->password), colon + 1, length - user - 1))
         return "the password is too long";
     if (!url_decode(out->user) || !url_decode(out->password))
         return "a '%' in the user name or password is not followed by two hexadecimal digits";
@@ -143,6 +142,8 @@ static const char *url_parse_host(const char *text, size_t length, struct url *o
         host_end = memchr(text, ']', length);
         if (!host_end || host_end == host)
             return "the IPv6 address is not closed by ']'";
+        if (!memchr(host, ':', (size_t)(host_end - host)))
+            return "what stands in brackets is not an IPv6 address";
         for (const char *c = host; c < host_end; c++) {
             // '%' begins a zone ("fe80::1%eth0").
             if (!is_unreserved(*c) && *c != ':' && *c != '%')
@@ -197,8 +198,7 @@ static const char *url_parse_all(const char *text, struct url *out)
     size_t path = strcspn(text, "?#");
     text_copy_n(out->path, sizeof(out->path), text, path);
     if (text[path] == '?')
-        text_copy_n(out->query, sizeof(out->query), text + path + 1,
-                    strcspn(text + path + 1, "#"));
+        text_copy_n(out->query, sizeof(out->query), text + path + 1, strcspn(text + path + 1, "#"));
     return NULL;
 }
 
@@ -213,8 +213,8 @@ int url_parse(const char *text, struct url *out, const char **why)
 }
 
 // The parameter at *query: key and value as they stand; false at the end.
-static bool query_next(const char **query, const char **key, size_t *key_length,
-                       const char **value, size_t *value_length)
+static bool query_next(const char **query, const char **key, size_t *key_length, const char **value,
+                       size_t *value_length)
 {
     const char *at = *query;
     if (!*at)
