@@ -45,9 +45,43 @@
 #define FILE_QUEUE_BYTES_MAX (256u << 20)
 // One message of the link: a frame or a piece of a segment, with its head.
 #define LINK_MESSAGE_MAX (FRAME_BYTES_MAX + 4096u)
+// Numbers of channels on a link, half of them for each side to open. Every stream of the other
+// server may be pulled, live and past, with requests besides.
 #define LINK_CHANNELS_MAX 65536
+// A piece of a message; with its head it fits a TLS record.
+#define LINK_FRAGMENT_MAX 16368u
+// The opening message of a channel; fits a fragment with its head.
+#define LINK_OPEN_MAX 8192u
+// Messages begun and not complete, by their totals: what one class may occupy at the receiver, and
+// what a receiver gives to a peer. One largest message and several key frames side by side.
+#define LINK_UNDERWAY_CLASS_MAX (16u << 20)
+#define LINK_UNDERWAY_MAX (4 * LINK_UNDERWAY_CLASS_MAX)
+// A channel's queue: when its producer is told to wait and to go on (at 2 Mbit/s a second), when the
+// channel is closed (a key frame of the largest size may follow another), and all of a link together.
+#define LINK_QUEUE_HIGH (256u << 10)
+#define LINK_QUEUE_LOW (64u << 10)
+#define LINK_QUEUE_MAX (3 * FRAME_BYTES_MAX)
+#define LINK_QUEUE_TOTAL_MAX (256u << 20)
+// Of a link, not yet taken by the kernel but out of reach of the classes; unsent in the kernel.
+#define LINK_CONN_HIGH (32u << 10)
+#define LINK_NOTSENT_LOW (32u << 10)
+// Sent in one turn at most, so that a fast link does not hold up the loop (about 0.5 ms of TLS).
+#define LINK_TURN_BYTES (1u << 20)
+// Opens that are served: all streams at once after a reconnect, then a rate no viewer reaches.
+#define LINK_OPENS_BURST 40000
+#define LINK_OPENS_PER_S 2000
+// Messages of the link itself (pings, opens, closes): ten times what an honest peer can cause.
+#define LINK_CONTROL_BURST 200000
+#define LINK_CONTROL_PER_S 20000
+// Links that came in; handshakes in progress, of all strangers and of one address.
+#define LINK_PEERS_MAX 1000
+#define LINK_HANDSHAKES_MAX 64
+#define LINK_HANDSHAKES_PER_ADDRESS 16
 
 _Static_assert(CONN_OUT_LOW < CONN_OUT_HIGH, "a queue must drain before it fills");
+_Static_assert(LINK_MESSAGE_MAX <= LINK_UNDERWAY_CLASS_MAX, "the largest message can be sent");
+_Static_assert(LINK_MESSAGE_MAX <= LINK_QUEUE_MAX, "the largest message can be queued");
+_Static_assert(LINK_OPEN_MAX + 16 <= LINK_FRAGMENT_MAX, "an open fits a fragment");
 _Static_assert(RING_BYTES_MAX >= 4 * FRAME_BYTES_MAX, "the ring holds several largest frames");
 
 #endif

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// HTTP/1.1 server (RFC 9110, 9112) on io/conn and llhttp in strict mode behind our own guard.
+//
+// A handler gets a request and answers it now or in a later turn, exactly once. Until the answer is
+// complete the request is valid; when the client goes away first, on_gone is called and the request
+// is gone at the end of that turn. Requests of a connection are answered one after another.
+//
+// The first bytes of a connection are looked at before HTTP: a TLS hello goes to the upgrade hook
+// (the link between servers uses it).
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/chain.h"
+#include "base/json_write.h"
+#include "base/reason.h"
+#include "io/address.h"
+
+struct loop;
+struct conn;
+struct http_server;
+struct http_request;
+
+enum http_method { HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_PUT = 8, HTTP_DELETE = 16,
+                   HTTP_OPTIONS = 32 };
+
+// A route. The pattern is matched against the path's components from the end: "index.m3u8" matches
+// /any/name/index.m3u8 with prefix "any/name"; a star inside a component matches within it, so
+// "archive-*-*.m3u8" and "*/*/*/*/*/*.ts" are patterns; the components before are the prefix (the
+// stream's name). A pattern that begins with '/' is matched whole from the front, and a final "/*"
+// takes the rest as prefix ("/streamer/api/v3/streams/*"). Longer and more literal patterns win.
+struct http_route {
+    const char *pattern; // NULL ends the table
+    unsigned methods;    // HEAD and OPTIONS are answered by the server for every GET route
+    void (*handle)(void *arg, struct http_request *request);
+};
+
+struct http_server *http_server_new(struct loop *loop);
+// Closes everything; the memory goes at the end of the turn.
+void http_server_free(struct http_server **server);
+void http_server_add_routes(struct http_server *server, const struct http_route *routes, void *arg);
+// ERR_IO with errno set.
+MUST_USE int http_server_listen(struct http_server *server, const char *host, uint16_t port);
+// Stops listening there; connections stay. No-op when it is not listening.
+void http_server_unlisten(struct http_server *server, const char *host, uint16_t port);
+uint16_t http_server_port(const struct http_server *server); // of the first listener
+// A connection whose first byte is that of a TLS record is given away, untouched.
+void http_server_on_tls(struct http_server *server,
+                        void (*take)(void *arg, int descriptor, const struct address *from),
+                        void *arg);
+
+struct http_stats {
+    uint64_t requests, connections_total, bytes_out;
+    unsigned connections;
+    uint64_t status[6]; // by class: [2] = 2xx; [0] unused
+    uint64_t bad_heads, refused;
+};
+const struct http_stats *http_server_stats(const struct http_server *server);
+
+// ---- request ----------------------------------------------------------------------------------
+enum http_method http_method(const struct http_request *request); // HEAD is seen as GET
+const char *http_path(const struct http_request *request);   // percent-decoded
+const char *http_prefix(const struct http_request *request); // see http_route
+const char *http_tail(const struct http_request *request);   // what the pattern matched
+const char *http_query(const struct http_request *request);  // raw, without '?'
+bool http_query_get(const struct http_request *request, const char *key, char *out, size_t room);
+const char *http_header(const struct http_request *request, const char *name); // NULL when absent
+struct bytes http_body(const struct http_request *request);
+const char *http_client(const struct http_request *request); // address text, for logs and sessions
+const struct address *http_peer(const struct http_request *request);
+struct loop *http_loop(const struct http_request *request);
+// Called when the client goes away before the answer is complete. Only for handlers that keep the
+// request beyond their return.
+void http_on_gone(struct http_request *request, void (*on_gone)(void *arg), void *arg);
+
+// ---- answers: exactly one of these per request ---------------------------------------------------
+// A header for the answer to come; text is copied. Content-Length, Date, Connection, CORS and ETag
+// comparison are the server's business.
+void http_set_header(struct http_request *request, const char *name, const char *value);
+// Whole body; takes the reference of *body (NULL: empty). Compressed with gzip when the client
+// accepts it, the type is text or JSON and the body is over 1 KB.
+void http_respond(struct http_request *request, int status, const char *type, struct buf **body);
+// Whole body by reference; moves the slices. With an ETag header set: If-None-Match gives 304.
+// Range requests are served from it (206, 416).
+void http_respond_chain(struct http_request *request, int status, const char *type,
+                        struct chain *body);
+// {"error":"name","reason":"text"} with the status (400..599). detail may be NULL.
+void http_respond_error(struct http_request *request, int status, const char *detail);
+void http_redirect(struct http_request *request, int status, const char *location);
+
+// Body made piece by piece, asked for as the connection takes it.
+struct http_body {
+    // Give more with http_body_write, now or later; called again when the connection wants more.
+    // offset is where the next byte stands in the whole representation (Range is applied already:
+    // only the range asked for is to be produced).
+    void (*proceed)(void *arg, struct http_request *request);
+    // The answer is complete or the client is gone: let go of everything. Exactly once.
+    void (*stop)(void *arg);
+};
+// length: of the whole representation, or -1 when unknown (then chunked, no Range). With a known
+// length a Range header (and If-Range with the ETag set) selects [*first, *first + *count).
+// The first proceed comes in a later turn. Status is 200 or 206, or 416 was sent and stop follows.
+void http_respond_stream(struct http_request *request, const char *type, int64_t length,
+                         const struct http_body *body, void *arg, uint64_t *first,
+                         uint64_t *count);
+// Moves the slices. True when the connection wants more at once, false: wait for proceed.
+bool http_body_write(struct http_request *request, struct chain *bytes);
+void http_body_end(struct http_request *request); // early end of a known length closes the connection
+
+// Live bodies that keep their own place in a ring: sends the head (no length, Connection: close) and
+// hands the connection over for good. The request is gone after this. Ownership of the conn: yours.
+struct conn *http_take_over(struct http_request *request, const char *type);
+
+#endif

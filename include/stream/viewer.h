@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// Who watches. Keeps on-demand streams alive, and is what the API counts. A viewer of a long
+// connection is opened and closed; a viewer of many short requests (HLS) is touched, and expires
+// thirty seconds after its last request.
+#ifndef STREAM_VIEWER_H
+#define STREAM_VIEWER_H
+
+#include <stdint.h>
+
+struct stream;
+struct viewer;
+
+// protocol: constant text ("hls", "mpegts", "m4s"). client: address text. Starts an on-demand stream.
+struct viewer *viewer_open(struct stream *stream, const char *protocol, const char *client);
+void viewer_count_bytes(struct viewer *viewer, uint64_t bytes);
+void viewer_close(struct viewer **viewer);
+// agent: what tells players behind one address apart (User-Agent and token); may be "".
+void viewer_touch(struct stream *stream, const char *protocol, const char *client,
+                  const char *agent, uint64_t bytes);
+
+#endif

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "stream/conf.h"
+
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/mem.h"
+
+static char *copy_text(const char *text) { return text ? mem_strdup(text) : NULL; }
+
+static bool text_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+void stream_conf_init(struct stream_conf *conf)
+{
+    *conf = (struct stream_conf){
+        .dvr.percent = 97,
+        .segment_duration_us = STREAM_SEGMENT_DURATION_US,
+        .segment_count = STREAM_SEGMENT_COUNT,
+        .clients_timeout_us = STREAM_CLIENTS_TIMEOUT_US,
+        .source_timeout_us = STREAM_SOURCE_TIMEOUT_US,
+        .is_static = true,
+    };
+}
+
+static void input_conf_fini(struct input_conf *input)
+{
+    mem_free(input->url);
+    for (unsigned i = 0; i < input->option_count; i++) {
+        mem_free(input->option[i].key);
+        mem_free(input->option[i].value);
+    }
+}
+
+void stream_conf_fini(struct stream_conf *conf)
+{
+    for (unsigned i = 0; i < conf->input_count; i++)
+        input_conf_fini(&conf->input[i]);
+    mem_free(conf->title);
+    mem_free(conf->dvr.path);
+    stream_conf_init(conf);
+}
+
+void stream_conf_copy(struct stream_conf *to, const struct stream_conf *from)
+{
+    *to = *from;
+    to->title = copy_text(from->title);
+    to->dvr.path = copy_text(from->dvr.path);
+    for (unsigned i = 0; i < from->input_count; i++) {
+        struct input_conf *input = &to->input[i];
+        input->url = copy_text(input->url);
+        for (unsigned k = 0; k < input->option_count; k++) {
+            input->option[k].key = copy_text(input->option[k].key);
+            input->option[k].value = copy_text(input->option[k].value);
+        }
+    }
+}
+
+bool input_conf_equal(const struct input_conf *a, const struct input_conf *b)
+{
+    if (!text_same(a->url, b->url) || a->option_count != b->option_count)
+        return false;
+    for (unsigned i = 0; i < a->option_count; i++)
+        if (!text_same(a->option[i].key, b->option[i].key) ||
+            !text_same(a->option[i].value, b->option[i].value))
+            return false;
+    return true;
+}
+
+bool stream_conf_equal(const struct stream_conf *a, const struct stream_conf *b)
+{
+    if (a->input_count != b->input_count)
+        return false;
+    for (unsigned i = 0; i < a->input_count; i++)
+        if (!input_conf_equal(&a->input[i], &b->input[i]))
+            return false;
+    return strcmp(a->name, b->name) == 0 && text_same(a->title, b->title) &&
+           text_same(a->dvr.path, b->dvr.path) && a->dvr.depth_s == b->dvr.depth_s &&
+           a->dvr.percent == b->dvr.percent && a->dvr.size_bytes == b->dvr.size_bytes &&
+           a->segment_duration_us == b->segment_duration_us &&
+           a->segment_count == b->segment_count && a->clients_timeout_us == b->clients_timeout_us &&
+           a->source_timeout_us == b->source_timeout_us && a->is_static == b->is_static &&
+           a->disabled == b->disabled && a->remote == b->remote;
+}
+
+const char *input_conf_get(const struct input_conf *input, const char *key)
+{
+    for (unsigned i = 0; i < input->option_count; i++)
+        if (strcmp(input->option[i].key, key) == 0)
+            return input->option[i].value;
+    return NULL;
+}
+
+bool stream_name_valid(const char *name)
+{
+    size_t length = strlen(name);
+    if (length == 0 || length >= STREAM_NAME_MAX || name[0] == '/' || name[length - 1] == '/')
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        char c = name[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '.' || c == '-' || c == '_';
+        if (!plain && !(c == '/' && name[i + 1] != '/'))
+            return false;
+        // A part of dots only would leave the archive's folder.
+        if (c == '.' && (i == 0 || name[i - 1] == '/')) {
+            size_t dots = strspn(name + i, ".");
+            if (name[i + dots] == '/' || name[i + dots] == '\0')
+                return false;
+        }
+    }
+    return true;
+}

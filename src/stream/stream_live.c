@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+// The live part of a stream: track lists, ring, segmenter, and the window of segments.
+//
+// Window invariants: entries are in order of utc_start and their numbers are consecutive; a gap in the numbers
+// empties it first (a playlist cannot express one). At most segment_count + WINDOW_EXTRA entries.
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "media/timebase.h"
+#include "stream_priv.h"
+
+static void on_part(void *arg, struct tracks *tracks, const struct segment_info *info,
+                    unsigned part, struct frame *const *frames, unsigned count)
+{
+    struct stream *stream = arg;
+    LIST_FOREACH(&stream->listeners, it, after)
+    {
+        struct segment_listener *listener = LIST_OWNER(it, struct segment_listener, node);
+        listener->on_part(listener->arg, tracks, info, part, frames, count);
+    }
+}
+
+static void entry_fini(struct window_entry *entry)
+{
+    tracks_unref(&entry->tracks);
+    segment_unref(&entry->segment);
+}
+
+static void window_clear(struct live *live)
+{
+    for (size_t i = 0; i < live->window_count; i++)
+        entry_fini(&live->window[i]);
+    live->window_count = 0;
+}
+
+static void window_mark(struct stream *stream)
+{
+    struct live *live = stream->live;
+    size_t most = stream->conf->segment_count + WINDOW_EXTRA;
+    while (live->window_count > most) {
+        entry_fini(&live->window[0]);
+        live->window_count--;
+        memmove(live->window, live->window + 1, live->window_count * sizeof *live->window);
+    }
+    for (size_t i = 0; i < live->window_count; i++)
+        live->window[i].listed = live->window_count - i <= stream->conf->segment_count;
+}
+
+static void window_add(struct stream *stream, const struct segment_info *info,
+                       struct tracks *tracks, struct segment *segment)
+{
+    struct live *live = stream->live;
+    struct window_entry *last =
+        live->window_count ? &live->window[live->window_count - 1] : NULL;
+    if (last && info->number <= last->info.number) {
+        // Known already (from the far window): the bytes may be what was missing.
+        struct window_entry *known = live_find(stream, info->utc_start_us / US_PER_MS);
+        if (known && !known->segment && segment)
+            known->segment = segment_ref(segment);
+        if (known || info->utc_start_us <= last->info.utc_start_us)
+            return;
+        window_clear(live); // numbers began anew, later in time: another life of the far server
+    } else if (last && info->number != last->info.number + 1) {
+        window_clear(live);
+    }
+    if (live->window_count == live->window_capacity) {
+        live->window_capacity = live->window_capacity ? live->window_capacity * 2 : 8;
+        live->window = mem_resize(live->window, live->window_capacity * sizeof *live->window);
+    }
+    live->window[live->window_count++] = (struct window_entry){
+        .info = *info,
+        .tracks = tracks ? tracks_ref(tracks) : NULL,
+        .segment = segment ? segment_ref(segment) : NULL,
+    };
+    window_mark(stream);
+}
+
+void live_add_segment(struct stream *stream, struct segment *segment)
+{
+    window_add(stream, &segment->info, segment->tracks, segment);
+    stream->stats.segments++;
+    LIST_FOREACH(&stream->listeners, it, after)
+    {
+        struct segment_listener *listener = LIST_OWNER(it, struct segment_listener, node);
+        listener->on_segment(listener->arg, segment);
+    }
+    waiters_check(stream);
+    stream_news(stream);
+}
+
+static void on_segment(void *arg, struct segment **segment)
+{
+    live_add_segment(arg, *segment);
+    segment_unref(segment);
+}
+
+static void on_partial(void *arg, const struct segment_info *info, struct tracks *tracks)
+{
+    window_add(arg, info, tracks, NULL);
+    waiters_check(arg);
+}
+
+static const struct segmenter_events segmenter_events = {
+    .on_part = on_part, .on_segment = on_segment, .on_partial = on_partial};
+
+struct live *live_new(struct stream *stream)
+{
+    struct live *live = mem_alloc(sizeof *live);
+    ring_init(&live->ring);
+    timeline_init(&live->timeline);
+    live->segmenter = segmenter_new(&segmenter_events, stream);
+    segmenter_set_duration(live->segmenter, stream->conf->segment_duration_us);
+    return live;
+}
+
+void live_free(struct live **live)
+{
+    struct live *gone = *live;
+    *live = NULL;
+    if (!gone)
+        return;
+    segmenter_free(&gone->segmenter);
+    ring_fini(&gone->ring);
+    window_clear(gone);
+    mem_free(gone->window);
+    for (unsigned i = 0; i < TRACKS_KEPT; i++)
+        tracks_unref(&gone->tracks[i]);
+    mem_free(gone);
+}
+
+void live_set_tracks(struct stream *stream, struct tracks *tracks)
+{
+    struct live *live = stream->live;
+    if (live->tracks[0] && live->tracks[0]->generation == tracks->generation)
+        return;
+    tracks_unref(&live->tracks[TRACKS_KEPT - 1]);
+    memmove(live->tracks + 1, live->tracks, (TRACKS_KEPT - 1) * sizeof *live->tracks);
+    live->tracks[0] = tracks_ref(tracks);
+    segmenter_set_tracks(live->segmenter, tracks);
+    stream_set_known_tracks(stream, tracks);
+    waiters_check(stream);
+}
+
+// Into the ring, and counted.
+static void note_frame(struct stream *stream, struct frame *frame, unsigned leading)
+{
+    struct live *live = stream->live;
+    int64_t dts_us = ticks_to_us(frame->dts, live->tracks[0]->track[frame->track].timescale);
+    ring_append(&live->ring, frame, dts_us, frame->track == leading && frame_is_key(frame));
+    stream->stats.frames_in++;
+    stream->stats.bytes_in += frame->length;
+    stream->stats.last_frame_us = frame->arrived_us;
+    stream->stats.last_dts_utc_us = dts_us;
+    live->second_bytes[live->second] += frame->length;
+    stream_news(stream);
+}
+
+void live_push(struct stream *stream, struct frame *frame, bool follows)
+{
+    struct live *live = stream->live;
+    const struct tracks *tracks = live->tracks[0];
+    const struct track *track = &tracks->track[frame->track];
+    unsigned leading = tracks_leading(tracks);
+    int64_t mono_us = now_us();
+    frame->arrived_us = mono_us;
+    frame->generation = tracks->generation;
+    if (follows)
+        timeline_note(&live->timeline, frame, track->timescale);
+    else
+        timeline_map(&live->timeline, frame, track->timescale, frame->track == leading, mono_us,
+                     utc_us());
+    if (frame->flags & FRAME_DISCONTINUITY)
+        stream->stats.discontinuities++;
+    segmenter_push(live->segmenter, frame);
+    note_frame(stream, frame, leading);
+}
+
+void live_push_ready(struct stream *stream, struct segment *segment)
+{
+    struct live *live = stream->live;
+    const struct tracks *tracks = live->tracks[0];
+    unsigned leading = tracks_leading(tracks);
+    int64_t mono_us = now_us();
+    for (unsigned i = 0; i < segment->frame_count; i++) {
+        struct frame *frame = segment->frames[i];
+        if (frame->track >= tracks->count)
+            continue;
+        frame->arrived_us = mono_us;
+        frame->generation = tracks->generation;
+        note_frame(stream, frame, leading);
+    }
+    live_add_segment(stream, segment);
+}
+
+void live_end_run(struct stream *stream, enum reason reason)
+{
+    segmenter_end_run(stream->live->segmenter);
+    timeline_new_run(&stream->live->timeline);
+    LIST_FOREACH(&stream->listeners, it, after)
+    {
+        struct segment_listener *listener = LIST_OWNER(it, struct segment_listener, node);
+        listener->on_lost(listener->arg, reason);
+    }
+}
+
+void live_add_far_window(struct stream *stream, const struct segment_info *infos, size_t count,
+                         struct tracks *tracks)
+{
+    for (size_t i = 0; i < count; i++)
+        window_add(stream, &infos[i], tracks, NULL);
+    waiters_check(stream);
+}
+
+struct window_entry *live_find(struct stream *stream, int64_t utc_start_ms)
+{
+    struct live *live = stream->live;
+    for (size_t i = live ? live->window_count : 0; i-- > 0;)
+        if (live->window[i].info.utc_start_us / US_PER_MS == utc_start_ms)
+            return &live->window[i];
+    return NULL;
+}
+
+bool live_has_window(const struct stream *stream)
+{
+    return stream->live && stream->live->tracks[0] && stream->live->window_count > 0;
+}
+
+void live_tick(struct stream *stream)
+{
+    struct live *live = stream->live;
+    if (!live)
+        return;
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < 10; i++)
+        sum += live->second_bytes[i];
+    stream->stats.bitrate_bps = (uint32_t)(sum * 8 / 10);
+    live->second = (live->second + 1) % 10;
+    live->second_bytes[live->second] = 0;
+}
+
+const struct window_entry *stream_window(struct stream *stream, size_t *count)
+{
+    OBJ_CHECK(stream, STREAM_MAGIC);
+    *count = stream->live ? stream->live->window_count : 0;
+    return stream->live ? stream->live->window : NULL;
+}
+
+struct segment *stream_find_segment(struct stream *stream, int64_t utc_start_ms)
+{
+    struct window_entry *entry = live_find(stream, utc_start_ms);
+    return entry ? entry->segment : NULL;
+}
+
+struct tracks *stream_tracks(const struct stream *stream)
+{
+    return stream->live ? stream->live->tracks[0] : NULL;
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "stream/viewer.h"
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "stream_priv.h"
+
+#define VIEWER_MAGIC 0x56494557u
+// A player of segments asks at least once in a target duration; thirty seconds cover a stalled one.
+#define TOUCHED_LIFE_US (30 * 1000000LL)
+// Viewers counted one by one; past that only their effect (the stream stays alive) is kept.
+#define TOUCHED_MAX 100000
+
+struct viewer {
+    uint32_t magic;
+    struct stream *stream; // NULL when the stream went first
+    struct list_node node;
+};
+
+struct touched {
+    int64_t last_us;
+};
+
+static void arrived(struct stream *stream)
+{
+    stream->no_viewers_since_us = 0;
+    stream_start(stream);
+    stream_activate(stream);
+}
+
+struct viewer *viewer_open(struct stream *stream, const char *protocol, const char *client)
+{
+    OBJ_CHECK(stream, STREAM_MAGIC);
+    (void)protocol;
+    (void)client;
+    struct viewer *viewer = mem_alloc(sizeof *viewer);
+    viewer->magic = VIEWER_MAGIC;
+    viewer->stream = stream;
+    list_append(&stream->viewers, &viewer->node);
+    arrived(stream);
+    return viewer;
+}
+
+void viewer_count_bytes(struct viewer *viewer, uint64_t bytes)
+{
+    if (viewer->stream)
+        viewer->stream->stats.viewer_bytes += bytes;
+}
+
+void viewer_close(struct viewer **viewer)
+{
+    struct viewer *gone = *viewer;
+    *viewer = NULL;
+    if (!gone)
+        return;
+    OBJ_CHECK(gone, VIEWER_MAGIC);
+    if (gone->stream)
+        list_remove(&gone->stream->viewers, &gone->node);
+    mem_free(gone);
+}
+
+void viewer_touch(struct stream *stream, const char *protocol, const char *client,
+                  const char *agent, uint64_t bytes)
+{
+    OBJ_CHECK(stream, STREAM_MAGIC);
+    char key[256];
+    (void)text_format(key, sizeof key, "%s|%s|%s", protocol, client, agent);
+    if (!stream->touched)
+        stream->touched = map_new();
+    struct touched *touched = map_get(stream->touched, key);
+    if (!touched && map_count(stream->touched) < TOUCHED_MAX) {
+        touched = mem_alloc(sizeof *touched);
+        (void)map_set(stream->touched, key, touched);
+    }
+    if (touched)
+        touched->last_us = now_us();
+    stream->stats.viewer_bytes += bytes;
+    arrived(stream);
+}
+
+unsigned viewers_count(const struct stream *stream)
+{
+    return (unsigned)(stream->viewers.count + (stream->touched ? map_count(stream->touched) : 0));
+}
+
+void viewers_tick(struct stream *stream, int64_t mono_us)
+{
+    size_t cursor = 0;
+    const char *key;
+    void *value;
+    while (stream->touched && map_next(stream->touched, &cursor, &key, &value)) {
+        struct touched *touched = value;
+        if (mono_us - touched->last_us > TOUCHED_LIFE_US) {
+            (void)map_remove(stream->touched, key);
+            mem_free(touched);
+        }
+    }
+    if (stream->touched && map_count(stream->touched) == 0)
+        map_free(&stream->touched);
+    if (viewers_count(stream) > 0)
+        stream->no_viewers_since_us = 0;
+    else if (!stream->no_viewers_since_us)
+        stream->no_viewers_since_us = mono_us;
+}
+
+void viewers_free(struct stream *stream)
+{
+    struct list_node *node;
+    while ((node = list_take_first(&stream->viewers)) != NULL)
+        LIST_OWNER(node, struct viewer, node)->stream = NULL;
+    size_t cursor = 0;
+    const char *key;
+    void *value;
+    while (stream->touched && map_next(stream->touched, &cursor, &key, &value))
+        mem_free(value);
+    map_free(&stream->touched);
+}
