@@ -130,6 +130,16 @@ static void bits_write_full_writes_nothing_more(void **state)
     assert_int_equal(data[0], 0x0f); // bits not written stay
     assert_int_equal(data[2], 0xee);
     out = (struct bits_writer){.data = data, .capacity = 1};
+    bits_write(&out, 1, 1);
+    bits_write_ue(&out, 7); // seven bits: just fits
+    assert_false(out.full);
+    assert_int_equal(data[0], 0x88);
+    out = (struct bits_writer){.data = data, .capacity = 2};
+    bits_write(&out, 0xabcd, 16);
+    assert_false(out.full);
+    bits_write(&out, 0, 0);
+    assert_false(out.full);
+    out = (struct bits_writer){.data = data, .capacity = 1};
     bits_write_ue(&out, 200); // fifteen bits: not even its zeros
     assert_true(out.full);
     assert_int_equal(out.bit, 0);

@@ -78,6 +78,31 @@ static void chain_consume_more_than_there_is_dies(void **state)
     chain_fini(&chain);
 }
 
+static void add_outside(void *buf)
+{
+    struct chain chain = {0};
+    chain_add(&chain, buf, 3, 2);
+}
+
+static void add_range_outside(void *from)
+{
+    struct chain to = {0};
+    chain_add_range(&to, from, 3, 2);
+}
+
+static void chain_add_outside_dies(void **state)
+{
+    (void)state;
+    struct chain from = {0};
+    struct buf *buf = buf_new_copy("abcd", 4);
+    assert_true(unit_dies(add_outside, buf));
+    chain_take(&from, &buf);
+    assert_true(unit_dies(add_range_outside, &from));
+    chain_add_copy(&from, "e", 1);
+    assert_false(unit_dies(add_range_outside, &from));
+    chain_fini(&from);
+}
+
 static void chain_used_as_a_queue_keeps_order_and_stays_small(void **state)
 {
     (void)state;
@@ -162,6 +187,6 @@ static void chain_iovec_gives_at_most_what_was_asked(void **state)
 
 TEST_MAIN(TEST(chain_add_holds_its_own_reference), TEST(chain_take_blanks_pointer_also_when_empty),
           TEST(chain_consume_across_and_inside_slices), TEST(chain_consume_more_than_there_is_dies),
-          TEST(chain_used_as_a_queue_keeps_order_and_stays_small),
+          TEST(chain_add_outside_dies), TEST(chain_used_as_a_queue_keeps_order_and_stays_small),
           TEST(chain_move_into_empty_and_into_full), TEST(chain_add_range_every_range_is_right),
           TEST(chain_iovec_gives_at_most_what_was_asked))

@@ -69,7 +69,7 @@ static void hex_comes_back_and_refuses(void **state)
     size_t length = 99;
     hex_encode("\x00\x9f\xab\xff", 4, text);
     assert_string_equal(text, "009fabff");
-    assert_true(hex_decode("009FabFF", 8, out, 4, &length));
+    assert_true(hex_decode("009fAbfF", 8, out, 4, &length));
     assert_int_equal(length, 4);
     assert_memory_equal(out, "\x00\x9f\xab\xff", 4);
     assert_false(hex_decode("00112233", 8, out, 3, &length));

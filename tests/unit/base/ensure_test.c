@@ -58,5 +58,28 @@ static void ensure_failed_says_what_and_where(void **state)
     close(ends[1]);
 }
 
+static void say_much_into_pipe(void *arg)
+{
+    char what[2000];
+    dup2(*(int *)arg, STDERR_FILENO);
+    memset(what, 'x', sizeof(what) - 1);
+    what[sizeof(what) - 1] = 0;
+    ensure_failed(what, "file.c", 12);
+}
+
+static void ensure_failed_long_condition_is_cut(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_true(unit_dies(say_much_into_pipe, &ends[1]));
+    char line[3000];
+    assert_int_equal(read(ends[0], line, sizeof(line)), 511);
+    assert_int_equal(line[510], 'x');
+    close(ends[0]);
+    close(ends[1]);
+}
+
 TEST_MAIN(TEST(ensure_true_goes_on), TEST(ensure_false_dies),
-          TEST(obj_check_wrong_magic_or_null_dies), TEST(ensure_failed_says_what_and_where))
+          TEST(obj_check_wrong_magic_or_null_dies), TEST(ensure_failed_says_what_and_where),
+          TEST(ensure_failed_long_condition_is_cut))

@@ -79,6 +79,10 @@ static void json_text_invalid_utf8_is_replaced(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
+        {" ~", " ~"},
+        {"\xc2\x80", "\xc2\x80"}, // the first of each length
+        {"\xe0\xa0\x80", "\xe0\xa0\x80"},
+        {"\xf0\x90\x80\x80", "\xf0\x90\x80\x80"},
         {"\xd0\x96", "\xd0\x96"},
         {"\xe2\x82\xac", "\xe2\x82\xac"},
         {"\xf0\x9f\x8e\xa5", "\xf0\x9f\x8e\xa5"},
@@ -123,6 +127,12 @@ static void key_twice(void *arg)
     json_key(&json, "b");
 }
 
+static void key_outside(void *arg)
+{
+    (void)arg;
+    json_key(&json, "a");
+}
+
 static void json_misuse_dies(void **state)
 {
     (void)state;
@@ -132,6 +142,7 @@ static void json_misuse_dies(void **state)
     assert_true(unit_dies(nest, &above));
     assert_true(unit_dies(end_one, NULL));
     assert_true(unit_dies(key_twice, NULL));
+    assert_true(unit_dies(key_outside, NULL));
 }
 
 TEST_MAIN(TEST(json_nested_commas_are_right), TEST(json_numbers), TEST(json_text_escapes),

@@ -44,6 +44,7 @@ static void text_starts_and_ends(void **state)
     assert_true(text_starts("", ""));
     assert_true(text_ends("a.m3u8", ".m3u8"));
     assert_false(text_ends("m3u8", ".m3u8"));
+    assert_false(text_ends("stream.m3u", ".m3u8"));
     assert_true(text_ends("x", ""));
     assert_true(text_equal_nocase("Content-Length", "content-length"));
     assert_false(text_equal_nocase("a", "ab"));
@@ -135,6 +136,8 @@ static void text_distance_counts_edits_up_to_bound(void **state)
     memset(large, 'x', sizeof(large) - 1);
     large[sizeof(large) - 1] = 0;
     assert_int_equal(text_distance(large, large, 2), 3); // nobody meant that
+    assert_int_equal(text_distance(large, "x", 2), 3);
+    assert_int_equal(text_distance("x", large, 2), 3);
     large[128] = 0;
     assert_int_equal(text_distance(large, large, 2), 0);
 }

@@ -77,6 +77,21 @@ static void patch_past_end(void *writer)
     writer_patch_u32(writer, 1, 0);
 }
 
+static void write_25_bits(void *arg)
+{
+    struct writer writer = {0};
+    writer_u24(&writer, 0xffffff + *(uint32_t *)arg);
+}
+
+static void writer_u24_more_than_24_bits_dies(void **state)
+{
+    (void)state;
+    uint32_t more = 0;
+    assert_false(unit_dies(write_25_bits, &more));
+    more = 1;
+    assert_true(unit_dies(write_25_bits, &more));
+}
+
 static void writer_patch_outside_dies(void **state)
 {
     (void)state;
@@ -91,4 +106,5 @@ static void writer_patch_outside_dies(void **state)
 
 TEST_MAIN(TEST(writer_numbers_are_big_endian), TEST(writer_take_of_nothing_is_an_empty_buf),
           TEST(writer_grows_and_keeps_what_was_written),
-          TEST(writer_printf_longer_than_first_guess), TEST(writer_patch_outside_dies))
+          TEST(writer_printf_longer_than_first_guess), TEST(writer_u24_more_than_24_bits_dies),
+          TEST(writer_patch_outside_dies))
