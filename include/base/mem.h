@@ -13,6 +13,8 @@ void *mem_try_alloc(size_t size);
 // Grows or shrinks a block; new bytes are not zeroed. pointer may be NULL. Dies when there is none.
 void *mem_resize(void *pointer, size_t size);
 void mem_free(void *pointer); // NULL is fine
+// Memory that another library took from the C allocator (open_memstream, json_dumps): not counted.
+void mem_free_foreign(void *pointer);
 char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t length);
 void *mem_dup(const void *bytes, size_t length);

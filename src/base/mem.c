@@ -50,6 +50,11 @@ void mem_free(void *pointer)
     free(pointer);
 }
 
+void mem_free_foreign(void *pointer)
+{
+    free(pointer);
+}
+
 void *mem_dup(const void *bytes, size_t length)
 {
     void *copy = mem_resize(NULL, length);

@@ -23,6 +23,19 @@ static void mem_alloc_gives_zeroed_and_counts(void **state)
     assert_int_equal(mem_live_count(), 0);
 }
 
+static void mem_free_foreign_does_not_count(void **state)
+{
+    (void)state;
+    void *ours = mem_alloc(1);
+    char *theirs = NULL;
+    size_t length;
+    FILE *out = open_memstream(&theirs, &length);
+    fclose(out);
+    mem_free_foreign(theirs);
+    assert_int_equal(mem_live_count(), 1);
+    mem_free(ours);
+}
+
 static void mem_resize_keeps_bytes_and_count(void **state)
 {
     (void)state;
@@ -83,6 +96,7 @@ static void mem_dup_copies_also_nothing(void **state)
     mem_free(none);
 }
 
-TEST_MAIN(TEST(mem_alloc_gives_zeroed_and_counts), TEST(mem_resize_keeps_bytes_and_count),
-          TEST(mem_try_alloc_fails_at_the_chosen_call), TEST(mem_try_alloc_impossible_size_is_null),
-          TEST(mem_strndup_stops_at_zero_or_length), TEST(mem_dup_copies_also_nothing))
+TEST_MAIN(TEST(mem_alloc_gives_zeroed_and_counts), TEST(mem_free_foreign_does_not_count),
+          TEST(mem_resize_keeps_bytes_and_count), TEST(mem_try_alloc_fails_at_the_chosen_call),
+          TEST(mem_try_alloc_impossible_size_is_null), TEST(mem_strndup_stops_at_zero_or_length),
+          TEST(mem_dup_copies_also_nothing))
