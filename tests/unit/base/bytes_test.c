@@ -13,8 +13,10 @@ static void bytes_read_numbers_are_big_endian(void **state)
     uint16_t u16;
     uint32_t u24, u32;
     uint64_t u64;
-    assert_true(bytes_read_u8(&in, &u8) && bytes_read_u16(&in, &u16));
-    assert_true(bytes_read_u24(&in, &u24) && bytes_read_u32(&in, &u32));
+    assert_true(bytes_read_u8(&in, &u8));
+    assert_true(bytes_read_u16(&in, &u16));
+    assert_true(bytes_read_u24(&in, &u24));
+    assert_true(bytes_read_u32(&in, &u32));
     assert_true(bytes_read_u64(&in, &u64));
     assert_int_equal(u8, 1);
     assert_int_equal(u16, 0x0203);
