@@ -22,7 +22,7 @@ bool log_level_parse(const char *name, enum log_level *out); // also flussonic's
 void log_set_readable(bool readable); // true: a clock in front; false: <N> for journald (default)
 void log_flush(void); // prints a pending "repeated N times"; called by the loop once a second
 void log_line(enum log_level level, const char *object, const char *format, ...) PRINTF_LIKE(3, 4);
-// Tests: every line also goes here; NULL switches off.
+// Tests: every line, a repeated one too, also goes here; NULL switches off.
 void log_set_hook(void (*hook)(enum log_level level, const char *line, void *arg), void *arg);
 
 #define LOG_AT(level, ...)                                                                         \

@@ -16,7 +16,8 @@ void *map_get_n(const struct map *map, const char *key, size_t length);
 void *map_set(struct map *map, const char *key, void *value);
 void *map_remove(struct map *map, const char *key); // returns the value, or NULL
 size_t map_count(const struct map *map);
-// Walk: start with *cursor = 0; false at the end. Removing the entry just given is allowed.
+// Walk: start with *cursor = 0; false at the end. Removing any entry is allowed, adding is
+// not. key and value may be NULL.
 bool map_next(const struct map *map, size_t *cursor, const char **key, void **value);
 
 #endif

@@ -21,7 +21,8 @@ bool text_equal_nocase(const char *a, const char *b);
 MUST_USE int text_to_int(const char *text, int64_t min, int64_t max, int64_t *out);
 // '*' matches any run of characters, also empty. Linear in text for each star.
 bool text_glob(const char *pattern, const char *text);
-// Levenshtein distance with a bound: more than `most` gives most + 1. For "did you mean".
+// Levenshtein distance with a bound: more than `most`, or a text longer than 128, gives
+// most + 1. For "did you mean".
 unsigned text_distance(const char *a, const char *b, unsigned most);
 // UTC as 2026-11-23T00:35:30.123Z into room of at least 32.
 void text_utc(char *out, size_t room, int64_t utc_us);

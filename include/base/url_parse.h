@@ -22,7 +22,9 @@ struct url {
     char query[URL_TEXT_MAX]; // without '?'; empty when absent
 };
 
-// 0, or ERR_INVALID with *why set to a constant text saying what was wrong.
+// A space or control character is refused anywhere (so a path can go into a request as it is; a
+// file path is decoded by its user), a fragment is dropped, the user part ends at the last '@'. 0,
+// or ERR_INVALID with *why set to a constant text saying what was wrong.
 MUST_USE int url_parse(const char *text, struct url *out, const char **why);
 // The URL without user, password and query values named like a secret; room of URL_TEXT_MAX.
 void url_print_safe(const struct url *url, char *out, size_t room);
