@@ -68,7 +68,8 @@ void conn_set_events(struct conn *conn, const struct conn_events *events, void *
 // may have been eaten (from inside on_data return 0). on_open comes after the handshake.
 void conn_start_tls(struct conn *conn, struct tls_context *tls);
 
-// Queues bytes; moves the chain's slices out of *chain. After conn_close does nothing but drop them.
+// Queues bytes; moves the chain's slices out of *chain, which is empty and holds no memory afterwards.
+// After conn_close does nothing but drop them.
 void conn_write(struct conn *conn, struct chain *chain);
 void conn_write_copy(struct conn *conn, const void *data, size_t length);
 // Bytes queued and not yet taken by the kernel.
