@@ -15,7 +15,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointe
 OPT ?= -O2 -g
 # SAN=1 builds everything with the address, leak and undefined-behaviour sanitizers.
 ifeq ($(SAN),1)
-B := $(B)/san
+override B := $(B)/san
 OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 endif
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -I$(B)/generated -DSLUICE_VERSION='"$(VERSION)"'

@@ -3,8 +3,8 @@
 // carrying any number of channels. It knows nothing of streams or media. docs/formats/link.md has
 // the offset tables; docs/design/cluster.md the reasons.
 //
-// TLS 1.3 with a pre-shared key made from cluster_key (link/link_key.h): mutual authentication, the
-// key never on the wire. Either side may have dialled; above the handshake the two ends are equal.
+// TLS 1.3 with a pre-shared key made from cluster_key: mutual authentication, the key never on the
+// wire. Either side may have dialled; above the handshake the two ends are equal.
 //
 // Sending: messages wait in user space, per class and channel, above a small TCP_NOTSENT_LOWAT.
 // Strict between classes, deficit round robin between the channels of a class, messages cut into
@@ -44,6 +44,9 @@ struct channel_events {
     void (*on_closed)(void *arg, enum reason reason);
 };
 
+// True for a key that can be guessed (under 16 characters, or few different ones): worth a warning.
+bool link_key_is_weak(const char *cluster_key);
+
 // ---- the hub: all links of this server ---------------------------------------------------------
 struct link_hub *link_hub_new(struct loop *loop, const char *software_version);
 void link_hub_free(struct link_hub **hub); // says goodbye to every peer; memory at the end of turn
@@ -73,6 +76,8 @@ struct link_watch {
     void (*on_up)(void *arg);
     void (*on_down)(void *arg, enum reason reason);
     void *arg;
+    uint64_t seen; // private
+    bool told_up;  // private
 };
 void link_watch_add(struct link *link, struct link_watch *watch);
 void link_watch_remove(struct link *link, struct link_watch *watch);
@@ -99,6 +104,8 @@ void link_hub_each(struct link_hub *hub, void (*each)(void *arg, struct link *li
                    void *arg);
 // Refusals of the accepting side by reason (index: enum reason).
 const uint64_t *link_hub_refusals(const struct link_hub *hub);
+// Failed attempts of dialled links, and losses of links that were up, by reason.
+const uint64_t *link_hub_losses(const struct link_hub *hub);
 
 // ---- channels ----------------------------------------------------------------------------------
 // Opens a channel; `open` is the opening message (copied). When the link is down on_closed comes in

@@ -23,6 +23,7 @@ enum frame_flags {
     FRAME_DROPPABLE = 4,     // no other frame refers to it
     FRAME_CORRUPT = 8,       // known to be incomplete
     FRAME_SEGMENT = 16,      // set by the stream: first frame of a segment, see segment_number
+    FRAME_SEGMENT_GAP = 32,  // with FRAME_SEGMENT: that segment has SEGMENT_DISCONTINUITY
 };
 
 struct frame {

@@ -41,6 +41,9 @@ void source_push_frame(struct source *source, struct frame **frame);
 // The input is lost or cannot be had. The stream calls stop at the end of the turn and retries or
 // fails over. detail: a short text for the log, or NULL.
 void source_lost(struct source *source, enum reason reason, const char *detail);
+// The engine cannot deliver now but goes on trying by itself (its link redials): other inputs are
+// tried meanwhile. May be called again with another reason.
+void source_unavailable(struct source *source, enum reason reason);
 // Bytes read from the network or disk, for statistics.
 void source_count_bytes(struct source *source, size_t bytes);
 // One frame or packet was lost or unusable, for statistics.
@@ -58,6 +61,8 @@ void source_window(struct source *source, const struct segment_info *infos, size
 // segment; whole: all its frames will come.
 void source_segment(struct source *source, uint64_t number, int64_t utc_start_us, uint8_t flags,
                     bool whole);
+// Frames of the announced segment were left out: it will be fetched, not made here.
+void source_skipped(struct source *source);
 // A whole closed segment (M4F live): its frames go into the ring, it goes into the window as it is.
 void source_push_segment(struct source *source, struct segment **segment);
 

@@ -79,6 +79,9 @@ struct window_entry {
 // Borrowed until the end of the turn; *count entries.
 const struct window_entry *stream_window(struct stream *stream, size_t *count);
 
+// The open segment's number, start and flags; false when none is open.
+bool stream_open_segment(struct stream *stream, struct segment_info *info);
+
 // Waiting until the stream has what a request needs. on_ready comes in a later turn, once: REASON_NONE when
 // it is there, else why not (timeout_us over, stream closed, input refused). Starts the stream.
 enum stream_need { STREAM_NEED_TRACKS, STREAM_NEED_WINDOW };

@@ -138,6 +138,11 @@ void segmenter_announce(struct segmenter *segmenter, uint64_t number, int64_t ut
         .number = number, .utc_start_us = utc_start_us, .flags = flags};
 }
 
+void segmenter_skipped(struct segmenter *segmenter)
+{
+    segmenter->partial |= segmenter->open;
+}
+
 void segmenter_end_run(struct segmenter *segmenter)
 {
     if (segmenter->following)
@@ -177,6 +182,8 @@ static void begin(struct segmenter *segmenter, struct frame *frame, int64_t dts_
     segmenter->open = true;
     segmenter->last_leading_us = dts_us;
     frame->flags |= FRAME_SEGMENT;
+    if (info->flags & SEGMENT_DISCONTINUITY)
+        frame->flags |= FRAME_SEGMENT_GAP;
 }
 
 static bool is_too_long(const struct segmenter *segmenter, const struct frame *frame,

@@ -28,6 +28,8 @@ void segmenter_set_tracks(struct segmenter *segmenter, struct tracks *tracks);
 // Following: the next frame begins (or lies in) this segment.
 void segmenter_announce(struct segmenter *segmenter, uint64_t number, int64_t utc_start_us,
                         uint8_t flags, bool whole);
+// Following: frames of the open segment are missing; it will not be whole.
+void segmenter_skipped(struct segmenter *segmenter);
 // Sets frame->segment_number and FRAME_SEGMENT. The frame must be writable still.
 void segmenter_push(struct segmenter *segmenter, struct frame *frame);
 // The run ended. Own: the open segment is closed and the next one is discontinuous. Following: it is

@@ -34,6 +34,8 @@ static void on_retry(void *arg)
 {
     struct source *source = arg;
     source->state = SOURCE_IDLE;
+    if (source->stream->active >= 0 && source->stream->active < (int)source->number)
+        return; // a better one runs
     source->stream->stats.retries++;
     source_begin(source);
 }
@@ -61,7 +63,7 @@ static void source_stop_engine(struct source *source)
         ops->stop(source);
     source->engine = NULL;
     tracks_unref(&source->tracks);
-    source->follows = false;
+    source->follows = source->unavailable = false;
     source->candidate_since_us = 0;
 }
 
@@ -94,7 +96,7 @@ static void start_next(struct stream *stream, unsigned after)
             source_begin(next);
             return;
         }
-        if (next && next->state != SOURCE_WAITING)
+        if (next && next->state != SOURCE_WAITING && !next->unavailable)
             return; // one is on its way already
     }
 }
@@ -231,7 +233,7 @@ void inputs_tick(struct stream *stream, int64_t mono_us)
         struct source *source = stream->source[i];
         if (!source || !source->ops || source->lost)
             continue;
-        if (limit_us && mono_us - source->last_frame_us > limit_us)
+        if (limit_us && !source->unavailable && mono_us - source->last_frame_us > limit_us)
             source_lost(source, REASON_SOURCE_TIMEOUT, NULL);
         else if (source->candidate_since_us &&
                  mono_us - source->candidate_since_us > CANDIDATE_MOST_US)
@@ -293,6 +295,7 @@ void source_tracks(struct source *source, struct tracks **tracks)
     tracks_unref(&source->tracks);
     source->tracks = given;
     source->state = SOURCE_RUNNING;
+    source->unavailable = false;
     if (is_active(source))
         live_set_tracks(source->stream, given);
 }
@@ -367,6 +370,23 @@ void source_segment(struct source *source, uint64_t number, int64_t utc_start_us
 {
     if (!source->lost && (source->stream->active < 0 || is_active(source)))
         segmenter_announce(source->stream->live->segmenter, number, utc_start_us, flags, whole);
+}
+
+void source_skipped(struct source *source)
+{
+    if (!source->lost && is_active(source))
+        segmenter_skipped(source->stream->live->segmenter);
+}
+
+void source_unavailable(struct source *source, enum reason reason)
+{
+    struct stream *stream = source->stream;
+    if (source->lost)
+        return;
+    source->unavailable = true;
+    stream->stats.last_reason = reason;
+    if (stream->active < 0)
+        start_next(stream, source->number);
 }
 
 void source_push_segment(struct source *source, struct segment **segment)

@@ -254,6 +254,11 @@ struct segment *stream_find_segment(struct stream *stream, int64_t utc_start_ms)
     return entry ? entry->segment : NULL;
 }
 
+bool stream_open_segment(struct stream *stream, struct segment_info *info)
+{
+    return stream->live && segmenter_open_info(stream->live->segmenter, info);
+}
+
 struct tracks *stream_tracks(const struct stream *stream)
 {
     return stream->live ? stream->live->tracks[0] : NULL;

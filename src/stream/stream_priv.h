@@ -31,6 +31,7 @@ struct source {
     struct tracks *tracks;           // as last given, with generation; one reference or NULL
     bool follows;
     bool lost;                       // source_lost came; stop is due
+    bool unavailable;                // the engine waits for its link; no timeout applies
     enum reason lost_reason;
     char lost_detail[96];
     struct defer ending;             // stop at the end of the turn

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+// The sending end: one subscription is one sink, however many viewers the receiver serves. It is visited
+// at the end of the turn in which frames came, and sends them in that turn. When the channel is full it
+// waits; when the ring has passed it, it jumps to the newest key frame and says so.
+#include <string.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "format/cmaf.h"
+#include "link/link.h"
+#include "m4s_priv.h"
+#include "m4s_wire.h"
+#include "media/timebase.h"
+#include "stream/sink.h"
+#include "stream/stream.h"
+#include "stream/viewer.h"
+
+struct subscription {
+    struct list_node node;
+    struct channel *channel; // NULL once it is being closed
+    struct stream *stream;   // NULL when the stream ended
+    struct sink sink;
+    struct viewer *viewer;
+    struct m4s_clock clock;
+    uint32_t generation; // last told; 0 none
+    bool window_sent, started, skipped;
+};
+
+static struct list subscriptions;
+static struct streams_watch watch;
+
+static void let_go(struct subscription *sub)
+{
+    sink_close(&sub->sink);
+    viewer_close(&sub->viewer);
+    list_remove(&subscriptions, &sub->node);
+    mem_free(sub);
+}
+
+static void send_window(struct subscription *sub)
+{
+    struct segment_info infos[M4S_WINDOW_MAX];
+    size_t count, used = 0;
+    const struct window_entry *window = stream_window(sub->stream, &count);
+    for (size_t i = count > M4S_WINDOW_MAX ? count - M4S_WINDOW_MAX : 0; i < count; i++)
+        if (!window[i].tracks || window[i].tracks->generation == sub->generation)
+            infos[used++] = window[i].info;
+    struct chain message = {0};
+    m4s_window_write(infos, used, &message);
+    channel_send(sub->channel, &message);
+    sub->window_sent = true;
+}
+
+// What the segment of a frame in the middle of it is called: the open one, or one of the window.
+static bool find_segment(struct subscription *sub, uint64_t number, struct segment_info *info)
+{
+    if (stream_open_segment(sub->stream, info) && info->number == number)
+        return true;
+    size_t count;
+    const struct window_entry *window = stream_window(sub->stream, &count);
+    for (size_t i = count; i-- > 0;)
+        if (window[i].info.number == number) {
+            *info = window[i].info;
+            return true;
+        }
+    return false;
+}
+
+static void send_segment(struct subscription *sub, const struct frame *frame, uint32_t timescale)
+{
+    struct segment_info info = {0};
+    bool whole = frame->flags & FRAME_SEGMENT;
+    if (whole) {
+        info.number = frame->segment_number;
+        info.utc_start_us = ticks_to_us(frame->dts, timescale);
+        info.flags = (uint8_t)((frame_is_key(frame) ? SEGMENT_KEY : 0) |
+                               (frame->flags & FRAME_SEGMENT_GAP ? SEGMENT_DISCONTINUITY : 0));
+    } else if (!find_segment(sub, frame->segment_number, &info)) {
+        return;
+    }
+    struct chain message = {0};
+    m4s_segment_write(&info, whole, sub->skipped, &message);
+    channel_send(sub->channel, &message);
+    sub->skipped = false;
+}
+
+static bool send_tracks(struct subscription *sub, uint32_t generation)
+{
+    struct tracks *tracks = sink_tracks(&sub->sink, generation);
+    if (!tracks)
+        return false;
+    struct buf *init = cmaf_init_write(tracks);
+    struct chain message = {0};
+    m4s_tracks_write(generation, init, &message);
+    channel_send(sub->channel, &message);
+    buf_unref(&init);
+    memset(&sub->clock, 0, sizeof sub->clock);
+    sub->generation = generation;
+    return true;
+}
+
+static void send_frame(struct subscription *sub, struct frame *frame)
+{
+    if (frame->generation != sub->generation && !send_tracks(sub, frame->generation))
+        return; // its track list is forgotten: nobody could read it
+    struct chain message = {0};
+    if (!sub->window_sent)
+        send_window(sub);
+    if (frame->flags & FRAME_SEGMENT || !sub->started || sub->sink.jumped) {
+        sub->skipped = sub->sink.jumped;
+        sub->sink.jumped = false;
+        struct tracks *tracks = sink_tracks(&sub->sink, frame->generation);
+        send_segment(sub, frame, tracks->track[frame->track].timescale);
+    }
+    if (!sub->started) {
+        sub->started = true;
+        m4s_state_write(true, &message);
+        channel_send(sub->channel, &message);
+    }
+    m4s_frame_write(&sub->clock, frame, &message);
+    channel_send(sub->channel, &message);
+    viewer_count_bytes(sub->viewer, frame->length);
+}
+
+static void on_news(void *arg)
+{
+    struct subscription *sub = arg;
+    struct frame *frame;
+    while (!channel_full(sub->channel) && sink_next(&sub->sink, &frame) == 0)
+        send_frame(sub, frame);
+    if (channel_full(sub->channel))
+        sink_busy(&sub->sink);
+}
+
+static void on_end(void *arg, enum reason reason)
+{
+    struct subscription *sub = arg;
+    channel_close(&sub->channel, reason);
+    let_go(sub);
+}
+
+static const struct sink_events sink_events = {.on_news = on_news, .on_end = on_end};
+
+static void on_message(void *arg, struct buf *buf, size_t offset, size_t length)
+{
+    (void)arg, (void)buf, (void)offset, (void)length; // a receiver has nothing to say yet
+}
+
+static void on_room(void *arg)
+{
+    struct subscription *sub = arg;
+    sink_ready(&sub->sink);
+}
+
+static void on_closed(void *arg, enum reason reason)
+{
+    (void)reason;
+    let_go(arg);
+}
+
+static const struct channel_events channel_events = {
+    .on_message = on_message, .on_room = on_room, .on_closed = on_closed};
+
+static enum reason serve(void *hub_arg, struct link *link, struct channel *channel,
+                         struct bytes open, const struct channel_events **events, void **arg)
+{
+    const struct protocol_env *env = hub_arg;
+    char name[STREAM_NAME_MAX];
+    if (m4s_subscribe_parse(open, name, sizeof name) != 0)
+        return REASON_PROTOCOL;
+    struct stream *stream = streams_get(env->streams, name);
+    if (!stream || stream_conf(stream)->disabled)
+        return REASON_NOT_FOUND;
+    struct subscription *sub = mem_alloc(sizeof *sub);
+    sub->channel = channel;
+    sub->stream = stream;
+    sub->viewer = viewer_open(stream, "m4s", link_name(link));
+    list_append(&subscriptions, &sub->node);
+    sink_open(&sub->sink, stream, &sink_events, sub);
+    *events = &channel_events;
+    *arg = sub;
+    return REASON_NONE;
+}
+
+// A subscriber is told when the stream loses its input, so that it can use another one.
+static void on_change(void *arg, struct stream *stream, bool gone)
+{
+    (void)arg;
+    if (gone || stream_state(stream) != STREAM_LOST)
+        return;
+    LIST_FOREACH(&subscriptions, it, after)
+    {
+        struct subscription *sub = LIST_OWNER(it, struct subscription, node);
+        if (sub->stream != stream || !sub->started)
+            continue;
+        struct chain message = {0};
+        m4s_state_write(false, &message);
+        channel_send(sub->channel, &message);
+        sub->started = false;
+    }
+}
+
+int m4s_serve_init(const struct protocol_env *env)
+{
+    list_init(&subscriptions);
+    watch = (struct streams_watch){.on_change = on_change};
+    streams_watch_add(env->streams, &watch);
+    link_hub_serve(env->links, LINK_M4S, serve, (void *)env);
+    return 0;
+}
+
+void m4s_serve_fini(const struct protocol_env *env)
+{
+    streams_watch_remove(env->streams, &watch);
+}
