@@ -34,6 +34,8 @@ void buf_append(struct buf *buf, const void *data, size_t length); // ENSUREs th
 // Room for `more` bytes after the length, by doubling. *buf may move: it must be our own memory
 // with a count of one. Dies without memory.
 void buf_reserve(struct buf **buf, size_t more);
+// Gives back the memory behind the length. *buf may move: our own memory with a count of one.
+void buf_trim(struct buf **buf);
 static inline struct bytes buf_bytes(const struct buf *buf)
 {
     return bytes_of(buf->data, buf->length);

@@ -56,7 +56,8 @@ enum stream_state stream_state(const struct stream *stream);
 const char *stream_state_name(enum stream_state state); // "idle", "starting", "running", "lost"
 struct loop *stream_loop(const struct stream *stream);
 // For owners above (archive, cluster) to find their own object again; one slot each.
-enum stream_slot { STREAM_SLOT_ARCHIVE, STREAM_SLOT_CLUSTER, STREAM_SLOT_MPEGTS, STREAM_SLOTS };
+enum stream_slot { STREAM_SLOT_ARCHIVE, STREAM_SLOT_CLUSTER, STREAM_SLOT_MPEGTS, STREAM_SLOT_HLS,
+                   STREAM_SLOTS };
 void stream_set_slot(struct stream *stream, enum stream_slot slot, void *value);
 void *stream_slot(const struct stream *stream, enum stream_slot slot);
 
@@ -79,6 +80,8 @@ struct window_entry {
 // Borrowed until the end of the turn; *count entries.
 const struct window_entry *stream_window(struct stream *stream, size_t *count);
 
+// How many discontinuities lie before the first listed entry (EXT-X-DISCONTINUITY-SEQUENCE).
+uint64_t stream_discontinuity_sequence(struct stream *stream);
 // The open segment's number, start and flags; false when none is open.
 bool stream_open_segment(struct stream *stream, struct segment_info *info);
 

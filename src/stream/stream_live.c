@@ -31,8 +31,10 @@ static void entry_fini(struct window_entry *entry)
 
 static void window_clear(struct live *live)
 {
-    for (size_t i = 0; i < live->window_count; i++)
+    for (size_t i = 0; i < live->window_count; i++) {
+        live->discontinuities_gone += (live->window[i].info.flags & SEGMENT_DISCONTINUITY) != 0;
         entry_fini(&live->window[i]);
+    }
     live->window_count = 0;
 }
 
@@ -41,6 +43,7 @@ static void window_mark(struct stream *stream)
     struct live *live = stream->live;
     size_t most = stream->conf->segment_count + WINDOW_EXTRA;
     while (live->window_count > most) {
+        live->discontinuities_gone += (live->window[0].info.flags & SEGMENT_DISCONTINUITY) != 0;
         entry_fini(&live->window[0]);
         live->window_count--;
         memmove(live->window, live->window + 1, live->window_count * sizeof *live->window);
@@ -252,6 +255,15 @@ struct segment *stream_find_segment(struct stream *stream, int64_t utc_start_ms)
 {
     struct window_entry *entry = live_find(stream, utc_start_ms);
     return entry ? entry->segment : NULL;
+}
+
+uint64_t stream_discontinuity_sequence(struct stream *stream)
+{
+    struct live *live = stream->live;
+    uint64_t count = live ? live->discontinuities_gone : 0;
+    for (size_t i = 0; live && i < live->window_count && !live->window[i].listed; i++)
+        count += (live->window[i].info.flags & SEGMENT_DISCONTINUITY) != 0;
+    return count;
 }
 
 bool stream_open_segment(struct stream *stream, struct segment_info *info)

@@ -51,6 +51,7 @@ struct live {
     struct tracks *tracks[TRACKS_KEPT]; // newest first; one reference each
     struct window_entry *window;        // oldest first
     size_t window_count, window_capacity;
+    uint64_t discontinuities_gone; // of entries that left the window
     uint64_t second_bytes[10];          // payload by second, a ring
     unsigned second;
 };

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// The system calls of io/file, as a table that tests replace to fail, shorten, delay or hold the
+// n-th of them (tests/support/file_faults.h). All run in worker threads except read_now.
+#ifndef IO_FILE_CALLS_H
+#define IO_FILE_CALLS_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+// Each returns what the system call of that name returns: -1 and errno when it failed.
+struct file_calls {
+    int (*open)(const char *path, int flags, unsigned mode);
+    int (*close)(int descriptor);
+    ssize_t (*write_at)(int descriptor, const struct iovec *vectors, int count, uint64_t offset);
+    ssize_t (*read_at)(int descriptor, void *data, size_t length, uint64_t offset);
+    ssize_t (*read_now)(int descriptor, void *data, size_t length, uint64_t offset); // RWF_NOWAIT
+    int (*sync)(int descriptor); // fdatasync
+    int (*truncate)(int descriptor, uint64_t length);
+    int (*rename)(const char *from, const char *to);
+    int (*unlink)(const char *path);
+    int (*rmdir)(const char *path);
+    int (*mkdir)(const char *path, unsigned mode);
+    int (*stat)(const char *path, struct stat *out);
+    int (*fstat)(int descriptor, struct stat *out);
+    int (*statvfs)(const char *path, struct statvfs *out);
+};
+
+extern const struct file_calls file_calls_system;
+// NULL: the system's. Set it while no operation is under way.
+void file_set_calls_test(const struct file_calls *calls);
+
+#endif
