@@ -103,3 +103,16 @@ void buf_reserve(struct buf **buf, size_t more)
     mine->capacity = capacity;
     *buf = mine;
 }
+
+void buf_trim(struct buf **buf)
+{
+    struct buf *mine = *buf;
+    OBJ_CHECK(mine, BUF_MAGIC);
+    ENSURE(mine->refs == 1 && !mine->release);
+    if (mine->capacity == mine->length)
+        return;
+    mine = mem_resize(mine, sizeof(*mine) + mine->length);
+    mine->data = (uint8_t *)(mine + 1);
+    mine->capacity = mine->length;
+    *buf = mine;
+}

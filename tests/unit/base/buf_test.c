@@ -83,6 +83,20 @@ static void buf_reserve_moves_and_keeps_bytes(void **state)
     buf_unref(&buf);
 }
 
+static void buf_trim_keeps_bytes_and_gives_back_room(void **state)
+{
+    (void)state;
+    struct buf *buf = buf_new(1 << 20);
+    buf_append(buf, "abc", 3);
+    buf_trim(&buf);
+    assert_int_equal(buf->capacity, 3);
+    assert_int_equal(buf->length, 3);
+    assert_memory_equal(buf->data, "abc", 3);
+    buf_trim(&buf);
+    assert_int_equal(buf->capacity, 3);
+    buf_unref(&buf);
+}
+
 static void unref_dead(void *arg)
 {
     struct buf dead = *(struct buf *)arg, *pointer = &dead;
@@ -100,4 +114,5 @@ static void buf_unref_not_a_buf_dies(void **state)
 
 TEST_MAIN(TEST(buf_unref_last_frees_and_blanks), TEST(buf_new_foreign_releases_once_at_zero),
           TEST(buf_try_new_no_memory_is_null), TEST(buf_append_beyond_capacity_or_shared_dies),
-          TEST(buf_reserve_moves_and_keeps_bytes), TEST(buf_unref_not_a_buf_dies))
+          TEST(buf_reserve_moves_and_keeps_bytes),
+          TEST(buf_trim_keeps_bytes_and_gives_back_room), TEST(buf_unref_not_a_buf_dies))
