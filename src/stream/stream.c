@@ -77,12 +77,12 @@ static void run_tick(void *arg)
         inputs_tick(stream, mono_us);
         viewers_tick(stream, mono_us);
         waiters_tick(stream, mono_us);
-        bool unwatched = viewers_count(stream) == 0 && list_empty(&stream->waiters);
+        bool unwatched = stream->live_viewers == 0 && list_empty(&stream->waiters);
         bool kept = stream->conf->is_static && !stream->conf->disabled;
         if (!kept && stream->live && unwatched && stream->no_viewers_since_us &&
             mono_us - stream->no_viewers_since_us >= stream->conf->clients_timeout_us)
             stream_stop(stream, REASON_NO_CLIENTS);
-        if (!stream->live && unwatched)
+        if (!stream->live && list_empty(&stream->waiters) && viewers_count(stream) == 0)
             list_remove(&streams->active, &stream->active_node);
     }
     if (!list_empty(&streams->active))

@@ -72,6 +72,7 @@ struct stream {
     struct live *live;                        // NULL when idle
     struct list sinks, waiters, listeners, fetches, viewers;
     struct map *touched;        // viewers of short requests by key; NULL when none
+    unsigned live_viewers;      // of both kinds of bookkeeping; those who watch the past are not in it
     int64_t no_viewers_since_us; // monotonic, 0 while somebody watches
     struct history *history;    // owned; NULL: none, or made on first use from the input
     bool history_is_far;

@@ -18,20 +18,25 @@ struct viewer {
     uint32_t magic;
     struct stream *stream; // NULL when the stream went first
     struct list_node node;
+    enum viewer_kind kind;
 };
 
 struct touched {
     int64_t last_us;
+    enum viewer_kind kind;
 };
 
-static void arrived(struct stream *stream)
+static void arrived(struct stream *stream, enum viewer_kind kind)
 {
-    stream->no_viewers_since_us = 0;
-    stream_start(stream);
-    stream_activate(stream);
+    if (kind == VIEWER_LIVE) {
+        stream->no_viewers_since_us = 0;
+        stream_start(stream);
+    }
+    stream_activate(stream); // the tick lets touched ones expire
 }
 
-struct viewer *viewer_open(struct stream *stream, const char *protocol, const char *client)
+struct viewer *viewer_open(struct stream *stream, enum viewer_kind kind, const char *protocol,
+                           const char *client)
 {
     OBJ_CHECK(stream, STREAM_MAGIC);
     (void)protocol;
@@ -39,8 +44,10 @@ struct viewer *viewer_open(struct stream *stream, const char *protocol, const ch
     struct viewer *viewer = mem_alloc(sizeof *viewer);
     viewer->magic = VIEWER_MAGIC;
     viewer->stream = stream;
+    viewer->kind = kind;
     list_append(&stream->viewers, &viewer->node);
-    arrived(stream);
+    stream->live_viewers += kind == VIEWER_LIVE;
+    arrived(stream, kind);
     return viewer;
 }
 
@@ -57,28 +64,31 @@ void viewer_close(struct viewer **viewer)
     if (!gone)
         return;
     OBJ_CHECK(gone, VIEWER_MAGIC);
-    if (gone->stream)
+    if (gone->stream) {
         list_remove(&gone->stream->viewers, &gone->node);
+        gone->stream->live_viewers -= gone->kind == VIEWER_LIVE;
+    }
     mem_free(gone);
 }
 
-void viewer_touch(struct stream *stream, const char *protocol, const char *client,
-                  const char *agent, uint64_t bytes)
+void viewer_touch(struct stream *stream, enum viewer_kind kind, const char *protocol,
+                  const char *client, const char *agent)
 {
     OBJ_CHECK(stream, STREAM_MAGIC);
     char key[256];
-    (void)text_format(key, sizeof key, "%s|%s|%s", protocol, client, agent);
+    (void)text_format(key, sizeof key, "%d|%s|%s|%s", (int)kind, protocol, client, agent);
     if (!stream->touched)
         stream->touched = map_new();
     struct touched *touched = map_get(stream->touched, key);
     if (!touched && map_count(stream->touched) < TOUCHED_MAX) {
         touched = mem_alloc(sizeof *touched);
+        touched->kind = kind;
+        stream->live_viewers += kind == VIEWER_LIVE;
         (void)map_set(stream->touched, key, touched);
     }
     if (touched)
         touched->last_us = now_us();
-    stream->stats.viewer_bytes += bytes;
-    arrived(stream);
+    arrived(stream, kind);
 }
 
 unsigned viewers_count(const struct stream *stream)
@@ -94,13 +104,14 @@ void viewers_tick(struct stream *stream, int64_t mono_us)
     while (stream->touched && map_next(stream->touched, &cursor, &key, &value)) {
         struct touched *touched = value;
         if (mono_us - touched->last_us > TOUCHED_LIFE_US) {
+            stream->live_viewers -= touched->kind == VIEWER_LIVE;
             (void)map_remove(stream->touched, key);
             mem_free(touched);
         }
     }
     if (stream->touched && map_count(stream->touched) == 0)
         map_free(&stream->touched);
-    if (viewers_count(stream) > 0)
+    if (stream->live_viewers > 0)
         stream->no_viewers_since_us = 0;
     else if (!stream->no_viewers_since_us)
         stream->no_viewers_since_us = mono_us;

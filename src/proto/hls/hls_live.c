@@ -45,7 +45,8 @@ int hls_status_of(enum reason reason)
     return reason == REASON_NOT_FOUND ? 404 : 503;
 }
 
-struct stream *hls_stream(const struct protocol_env *env, struct http_request *request)
+struct stream *hls_stream(const struct protocol_env *env, struct http_request *request,
+                          enum viewer_kind kind)
 {
     struct stream *stream = streams_get(env->streams, http_prefix(request));
     if (!stream) {
@@ -57,7 +58,7 @@ struct stream *hls_stream(const struct protocol_env *env, struct http_request *r
         return NULL;
     }
     const char *agent = http_header(request, "User-Agent");
-    viewer_touch(stream, "hls", http_client(request), agent ? agent : "", 0);
+    viewer_touch(stream, kind, "hls", http_client(request), agent ? agent : "");
     return stream;
 }
 
@@ -154,7 +155,7 @@ static void on_ready(void *arg, enum reason reason)
 static void handle_live(const struct protocol_env *env, struct http_request *request,
                         enum hls_format format)
 {
-    struct stream *stream = hls_stream(env, request);
+    struct stream *stream = hls_stream(env, request, VIEWER_LIVE);
     if (!stream)
         return;
     size_t count;

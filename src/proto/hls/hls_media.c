@@ -18,6 +18,15 @@ struct fetching {
     bool fmp4;
 };
 
+// A segment says nothing of whether its player is live or in the past: the playlists do.
+static struct stream *media_stream(const struct protocol_env *env, struct http_request *request)
+{
+    struct stream *stream = streams_get(env->streams, http_prefix(request));
+    if (!stream)
+        http_respond_error(request, 404, "no such stream");
+    return stream;
+}
+
 static void answer_failure(struct http_request *request, int err)
 {
     if (err == ERR_NOT_FOUND)
@@ -74,7 +83,7 @@ static void on_fetched(void *arg, int err, struct segment **segment)
 static void handle_segment(const struct protocol_env *env, struct http_request *request, bool fmp4)
 {
     int64_t utc_ms;
-    struct stream *stream = hls_stream(env, request);
+    struct stream *stream = media_stream(env, request);
     if (!stream)
         return;
     if (hls_address_parse(http_tail(request), &utc_ms) != 0) {
@@ -141,7 +150,7 @@ static const struct history_events init_events = {.on_heads = on_init_heads,
 void hls_handle_init(void *arg, struct http_request *request)
 {
     int64_t utc_ms;
-    struct stream *stream = hls_stream(arg, request);
+    struct stream *stream = media_stream(arg, request);
     if (!stream)
         return;
     if (hls_address_parse(http_tail(request), &utc_ms) != 0) {

@@ -151,7 +151,7 @@ static bool middle(const char *tail, const char *word, char *out, size_t room)
 
 void hls_handle_window(void *arg, struct http_request *request)
 {
-    struct stream *stream = hls_stream(arg, request);
+    struct stream *stream = hls_stream(arg, request, VIEWER_PAST);
     if (!stream)
         return;
     char text[64];
@@ -180,7 +180,7 @@ static bool seconds_after(struct http_request *request, const char *word, int64_
 void hls_handle_rewind(void *arg, struct http_request *request)
 {
     int64_t seconds;
-    struct stream *stream = hls_stream(arg, request);
+    struct stream *stream = hls_stream(arg, request, VIEWER_PAST);
     if (!stream || !seconds_after(request, "rewind-", &seconds))
         return;
     int64_t now = utc_us();
@@ -198,7 +198,7 @@ static void ask_shifted(void *arg, struct http_request *request, struct stream *
 void hls_handle_timeshift_rel(void *arg, struct http_request *request)
 {
     int64_t seconds;
-    struct stream *stream = hls_stream(arg, request);
+    struct stream *stream = hls_stream(arg, request, VIEWER_PAST);
     if (!stream || !seconds_after(request, "timeshift_rel-", &seconds))
         return;
     ask_shifted(arg, request, stream, utc_us() - seconds * US_PER_S);
@@ -210,7 +210,7 @@ void hls_handle_timeshift_abs(void *arg, struct http_request *request)
 {
     int64_t from_s, began_ms;
     char began[32];
-    struct stream *stream = hls_stream(arg, request);
+    struct stream *stream = hls_stream(arg, request, VIEWER_PAST);
     if (!stream || !seconds_after(request, "timeshift_abs-", &from_s))
         return;
     if (http_query_get(request, "began", began, sizeof began) &&

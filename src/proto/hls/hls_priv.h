@@ -14,7 +14,8 @@
 enum hls_format { HLS_AUTO, HLS_TS, HLS_FMP4 };
 
 // The stream of a request, touched for its viewer; NULL after an error answer.
-struct stream *hls_stream(const struct protocol_env *env, struct http_request *request);
+struct stream *hls_stream(const struct protocol_env *env, struct http_request *request,
+                          enum viewer_kind kind);
 // Whether these tracks go out as fMP4 when the address does not say.
 bool hls_wants_fmp4(const struct tracks *tracks, enum hls_format format);
 void hls_respond_playlist(struct http_request *request, const struct hls_playlist *playlist);

@@ -118,7 +118,7 @@ enum reason m4f_publish(const struct protocol_env *env, struct link *link, struc
     struct publication *publication = mem_alloc(sizeof *publication);
     publication->channel = channel;
     publication->stream = stream;
-    publication->viewer = viewer_open(stream, "m4f", link_name(link));
+    publication->viewer = viewer_open(stream, VIEWER_LIVE, "m4f", link_name(link));
     publication->listener = (struct segment_listener){
         .on_part = on_part, .on_segment = on_segment, .on_lost = on_lost, .arg = publication};
     stream_listen_segments(stream, &publication->listener);

@@ -175,7 +175,7 @@ static enum reason serve(void *hub_arg, struct link *link, struct channel *chann
     struct subscription *sub = mem_alloc(sizeof *sub);
     sub->channel = channel;
     sub->stream = stream;
-    sub->viewer = viewer_open(stream, "m4s", link_name(link));
+    sub->viewer = viewer_open(stream, VIEWER_LIVE, "m4s", link_name(link));
     list_append(&subscriptions, &sub->node);
     sink_open(&sub->sink, stream, &sink_events, sub);
     *events = &channel_events;
