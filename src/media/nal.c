@@ -26,7 +26,8 @@ int nal_next_annexb(struct bytes *in, struct bytes *nal)
     for (;;) {
         size_t start = find_start_code(rest, 0);
         if (start == rest.length) {
-            bytes_skip(in, in->length);
+            if (in->length > 0) // a pointer that is NULL stays as it is
+                bytes_skip(in, in->length);
             return ERR_NOT_FOUND;
         }
         bytes_skip(&rest, start + 3);
