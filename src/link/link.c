@@ -47,8 +47,8 @@ struct link *link_new(struct link_hub *hub, const char *name, bool dialled)
     link_alive_init(link);
     timeout_init(&link->redial, hub->loop, link_dial, link);
     link->backoff = (struct backoff){.base_us = REDIAL_US, .most_us = REDIAL_MOST_US};
-    link->backoff_slow = (struct backoff){.base_us = REDIAL_SLOW_US,
-                                          .most_us = REDIAL_SLOW_MOST_US};
+    link->backoff_slow =
+        (struct backoff){.base_us = REDIAL_SLOW_US, .most_us = REDIAL_SLOW_MOST_US};
     list_append(dialled ? &hub->dialled : &hub->accepted, &link->node);
     hub->links++;
     return link;
@@ -160,11 +160,11 @@ static void link_dial(void *arg)
     if (!link->has_key)
         link_lost(link, REASON_NO_KEY, false, NULL);
     else if (hub->dial)
-        link->conn = hub->dial(hub->dial_arg, link->host, link->port, &link_conn_events, link,
-                               &open);
+        link->conn =
+            hub->dial(hub->dial_arg, link->host, link->port, &link_conn_events, link, &open);
     else
-        link->conn = conn_connect(hub->loop, link->host, link->port, link->tls,
-                                  CONNECT_TIMEOUT_US, &link_conn_events, link);
+        link->conn = conn_connect(hub->loop, link->host, link->port, link->tls, CONNECT_TIMEOUT_US,
+                                  &link_conn_events, link);
     if (open)
         link_begin(link, link->conn);
 }
@@ -179,13 +179,12 @@ void link_begin(struct link *link, struct conn *conn)
     conn_set_notsent_low(conn, LINK_NOTSENT_LOW);
     link_alive_begin(link);
     struct link_hub *hub = link->hub;
-    link_send_control(link,
-                      &(struct link_wire_message){
-                          .type = LINK_WIRE_HELLO,
-                          .number = hub->id,
-                          .name = bytes_of(hub->name, strlen(hub->name)),
-                          .software = bytes_of(hub->software, strlen(hub->software)),
-                      });
+    link_send_control(link, &(struct link_wire_message){
+                                .type = LINK_WIRE_HELLO,
+                                .number = hub->id,
+                                .name = bytes_of(hub->name, strlen(hub->name)),
+                                .software = bytes_of(hub->software, strlen(hub->software)),
+                            });
 }
 
 // For logs and pages: printable ASCII only.
@@ -248,8 +247,8 @@ static void log_lost(struct link *link, enum reason reason, const char *by, cons
     enum log_level level = reason_is_error(reason) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
     if (reason == link->logged)
         level = LOG_LEVEL_DEBUG;
-    LOG_AT(level, object, "down reason=%s%s%s%s%s", reason_name(reason), by,
-           detail ? " what=" : "", detail ? detail : "", retry);
+    LOG_AT(level, object, "down reason=%s%s%s%s%s", reason_name(reason), by, detail ? " what=" : "",
+           detail ? detail : "", retry);
     link->logged = reason;
 }
 

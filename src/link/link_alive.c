@@ -75,8 +75,8 @@ static void ping(struct link *link)
     if (link->ping > 3)
         wait = PING_MIN_US + (int64_t)(digest_random_u64() % PING_SPREAD_US);
     link->ping_due_us = link->pinged_us + wait;
-    link_send_control(
-        link, &(struct link_wire_message){.type = LINK_WIRE_PING, .number = link->ping});
+    link_send_control(link,
+                      &(struct link_wire_message){.type = LINK_WIRE_PING, .number = link->ping});
 }
 
 // True when the link was lost.
@@ -184,8 +184,8 @@ void link_pong(struct link *link, const struct link_wire_message *message)
     };
     if (link->exchange_count > 0) {
         const struct link_exchange *best = best_exchange(link);
-        int64_t apart = (int64_t)((uint64_t)now.utc_minus_mono_us -
-                                  (uint64_t)best->utc_minus_mono_us);
+        int64_t apart =
+            (int64_t)((uint64_t)now.utc_minus_mono_us - (uint64_t)best->utc_minus_mono_us);
         int64_t most = (now.rtt_us + best->rtt_us) / 2 + EXCHANGE_SLACK_US;
         if (apart > most || apart < -most)
             link->exchange_count = 0;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Channels.
 //
-// OPEN -> FINISHING: channel_finish, while messages are queued. OPEN, FINISHING -> CLOSED: our close
-// is sent (channel_close, channel_fail, a refused open). OPEN, FINISHING -> DEAD: the other side's
-// close (ours is sent in answer), or the link is lost. CLOSED -> DEAD: the other side's close.
+// OPEN -> FINISHING: channel_finish, while messages are queued. OPEN, FINISHING -> CLOSED: our
+// close is sent (channel_close, channel_fail, a refused open). OPEN, FINISHING -> DEAD: the other
+// side's close (ours is sent in answer), or the link is lost. CLOSED -> DEAD: the other side's
+// close.
 //
 // 1. A channel is in its link's table, and its number taken, until it is DEAD.
 // 2. events != NULL: somebody owns it. It is freed when it is DEAD, nobody owns it and `ended` has
 //    run: never inside a callback of its own.
-// 3. Only an OPEN or FINISHING channel has messages queued; only an OPEN one assembles incoming ones.
+// 3. Only an OPEN or FINISHING channel has messages queued; only an OPEN one assembles incoming
+// ones.
 // 4. Of the two tables the one of odd numbers belongs to the side that dialled.
 #include "base/clock.h"
 #include "base/ensure.h"

@@ -2,12 +2,12 @@
 // Bytes of a link, in and out.
 //
 // Out: channels queue messages (link_sched); at the end of the turn the flush cuts at most
-// LINK_BATCH bytes of fragments, gives them straight to the connection, and goes on until nothing is
-// left or the socket is full. What was cut and not taken waits in `out` and is beyond the classes'
-// reach; nothing more is cut meanwhile.
+// LINK_BATCH bytes of fragments, gives them straight to the connection, and goes on until nothing
+// is left or the socket is full. What was cut and not taken waits in `out` and is beyond the
+// classes' reach; nothing more is cut meanwhile.
 //
-// In: fragments are copied once, into the block that the channel's owner gets. Heads and messages of
-// channel 0 are read in place.
+// In: fragments are copied once, into the block that the channel's owner gets. Heads and messages
+// of channel 0 are read in place.
 //
 // 1. left > 0: the next bytes belong to `fragment`, whose head was checked.
 // 2. underway = the sum of the totals of the channels' incomplete messages of several fragments.

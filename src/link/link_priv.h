@@ -65,9 +65,9 @@ struct link_bucket {
 };
 
 enum link_state {
-    LINK_IDLE,    // no connection; a dialled link waits for its next attempt
+    LINK_IDLE,     // no connection; a dialled link waits for its next attempt
     LINK_DIALLING, // connecting, and the handshake of TLS
-    LINK_HELLO,   // waiting for the other side's hello
+    LINK_HELLO,    // waiting for the other side's hello
     LINK_UP
 };
 
@@ -132,16 +132,16 @@ struct link {
 
     // keep-alive (link_alive.c)
     struct timeout tick;
-    int64_t began_us;   // the connection was up
-    int64_t heard_us;   // last byte came in
-    uint64_t ping;      // number of the last one sent
-    int64_t pinged_us;  // when
-    bool ping_pending;  // no pong yet
+    int64_t began_us;  // the connection was up
+    int64_t heard_us;  // last byte came in
+    uint64_t ping;     // number of the last one sent
+    int64_t pinged_us; // when
+    bool ping_pending; // no pong yet
     int64_t ping_due_us;
     uint64_t progress_bytes; // conn_bytes_out when it last moved while blocked
     int64_t progress_us;
     struct link_exchange exchanges[LINK_EXCHANGES];
-    unsigned exchange_count; // ever
+    unsigned exchange_count;           // ever
     int64_t rtt_us, utc_minus_mono_us; // of the best exchange; -1 and 0 unknown
 
     // the other side
@@ -168,11 +168,11 @@ struct channel {
     void *arg;
     struct link_queue queue;
     bool full, expecting;
-    enum reason reason; // for on_closed, or for the other side while FINISHING
+    enum reason reason;  // for on_closed, or for the other side while FINISHING
     struct buf *message; // incoming, begun and not complete
     size_t message_total;
     bool message_split; // of several fragments: counted in the link's underway
-    bool ending; // `ended` is on its way
+    bool ending;        // `ended` is on its way
     struct defer room, ended;
 };
 

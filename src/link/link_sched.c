@@ -97,7 +97,8 @@ void link_sched_drop(struct link_sched *sched, struct link_queue *queue)
 static struct link_queue *level_choose(struct link_sched *sched, unsigned level, size_t *length)
 {
     struct list *list = &sched->levels[level];
-    // Twice around: whoever has room but a used-up turn begins its next one on the second visit (4).
+    // Twice around: whoever has room but a used-up turn begins its next one on the second visit
+    // (4).
     for (size_t visits = 2 * list->count; visits > 0; visits--) {
         struct link_queue *queue = LIST_OWNER(list_first(list), struct link_queue, node);
         size_t total = *queue_length(queue, 0), left = total - queue->sent;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What goes out next: queues of whole messages, one per channel, cut into fragments. No IO.
 //
-// Strict between levels (0: the link's own messages; then the classes of link/link.h), deficit round
-// robin by bytes between the queues of a level, order kept within a queue. Payload stays where it
-// is: slices move.
+// Strict between levels (0: the link's own messages; then the classes of link/link.h), deficit
+// round robin by bytes between the queues of a level, order kept within a queue. Payload stays
+// where it is: slices move.
 #ifndef LINK_LINK_SCHED_H
 #define LINK_LINK_SCHED_H
 
@@ -23,9 +23,9 @@ struct link_queue {
     struct chain chain; // bytes of all messages, what was sent is gone
     uint32_t *lengths;  // ring of the messages' lengths; capacity is a power of two or 0
     size_t first, count, capacity;
-    size_t sent;     // of the first message; not 0: it is under way
-    size_t deficit;  // bytes it may still send in its turn
-    bool in_turn;    // it is the first of its level and was given its quantum
+    size_t sent;    // of the first message; not 0: it is under way
+    size_t deficit; // bytes it may still send in its turn
+    bool in_turn;   // it is the first of its level and was given its quantum
 };
 
 struct link_sched {

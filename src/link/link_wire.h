@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Bytes of the link, inside TLS, to messages and back. No IO, no state. docs/formats/link.md has the
-// offset tables.
+// Bytes of the link, inside TLS, to messages and back. No IO, no state. docs/formats/link.md has
+// the offset tables.
 #ifndef LINK_LINK_WIRE_H
 #define LINK_LINK_WIRE_H
 
@@ -38,16 +38,16 @@ enum link_wire_type {
 
 struct link_wire_message {
     enum link_wire_type type;
-    uint64_t number;      // HELLO: identity of the process; PING, PONG: number of the ping
-    uint64_t utc_us;      // PONG
-    uint64_t abilities;   // HELLO
-    struct bytes name;    // HELLO; borrowed, as below
+    uint64_t number;       // HELLO: identity of the process; PING, PONG: number of the ping
+    uint64_t utc_us;       // PONG
+    uint64_t abilities;    // HELLO
+    struct bytes name;     // HELLO; borrowed, as below
     struct bytes software; // HELLO
-    uint32_t channel;     // OPEN, CLOSE; 1 to LINK_CHANNELS_MAX - 1
-    uint8_t service;      // OPEN
-    uint8_t cls;          // OPEN; below LINK_CLASSES
-    struct bytes open;    // OPEN
-    enum reason reason;   // CLOSE, GOODBYE
+    uint32_t channel;      // OPEN, CLOSE; 1 to LINK_CHANNELS_MAX - 1
+    uint8_t service;       // OPEN
+    uint8_t cls;           // OPEN; below LINK_CLASSES
+    struct bytes open;     // OPEN
+    enum reason reason;    // CLOSE, GOODBYE
 };
 
 // 0; ERR_UNSUPPORTED: a type of a later version, to be ignored; ERR_INVALID. *why (on ERR_INVALID)

@@ -98,8 +98,8 @@ static void channel_open_refused_is_closed_with_the_servers_reason(void **state)
     loop_fixture_settle(ends.loop);
     assert_int_equal(user.closed, 1);
     assert_int_equal(user.reason, REASON_NOT_FOUND);
-    other.channel = channel_open(wire, (enum link_service)6, LINK_LIVE, bytes_of("", 0),
-                                 &user_events, &other);
+    other.channel =
+        channel_open(wire, (enum link_service)6, LINK_LIVE, bytes_of("", 0), &user_events, &other);
     loop_fixture_settle(ends.loop);
     assert_int_equal(other.reason, REASON_UNSUPPORTED);
     assert_int_equal(ends_accepted(&ends)->stats.channels, 0);

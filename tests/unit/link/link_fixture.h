@@ -15,16 +15,15 @@ enum { DIALS_MAX = 4096 };
 struct ends {
     struct loop *loop;
     struct link_hub *here, *there;
-    size_t piece;              // of the pairs; 0: all at once
-    enum reason refuse;        // what dialling meets; NONE: it works
+    size_t piece;                        // of the pairs; 0: all at once
+    enum reason refuse;                  // what dialling meets; NONE: it works
     struct conn *conn_here, *conn_there; // of the last dialling that worked
     int64_t dialled_us[DIALS_MAX];
     int dials;
 };
 
 static inline struct conn *ends_dial(void *arg, const char *host, uint16_t port,
-                                     const struct conn_events *events, void *events_arg,
-                                     bool *open)
+                                     const struct conn_events *events, void *events_arg, bool *open)
 {
     static const struct conn_events none = {.on_data = NULL};
     struct ends *ends = arg;
@@ -82,8 +81,8 @@ struct user {
     struct channel *channel; // NULL after on_closed
     int messages, rooms, closed;
     enum reason reason;
-    size_t bytes;         // of all messages
-    uint8_t *last;        // copy of the last message; user_fini frees it
+    size_t bytes;  // of all messages
+    uint8_t *last; // copy of the last message; user_fini frees it
     size_t last_length;
     void (*on_message)(struct user *user);
     void (*on_room)(struct user *user);
@@ -167,8 +166,8 @@ static inline void service_fini(struct service *service)
 static inline struct channel *user_open(struct user *user, struct link *link, enum link_class cls,
                                         const char *open)
 {
-    user->channel = channel_open(link, LINK_M4S, cls, bytes_of(open, strlen(open)), &user_events,
-                                 user);
+    user->channel =
+        channel_open(link, LINK_M4S, cls, bytes_of(open, strlen(open)), &user_events, user);
     return user->channel;
 }
 
@@ -219,9 +218,8 @@ static inline void watcher_on_down(void *arg, enum reason reason)
 
 static inline void watcher_add(struct watcher *watcher, struct link *link)
 {
-    *watcher = (struct watcher){.watch = {.on_up = watcher_on_up,
-                                          .on_down = watcher_on_down,
-                                          .arg = watcher}};
+    *watcher = (struct watcher){
+        .watch = {.on_up = watcher_on_up, .on_down = watcher_on_down, .arg = watcher}};
     link_watch_add(link, &watcher->watch);
 }
 

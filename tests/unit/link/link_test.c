@@ -336,9 +336,8 @@ static void link_release_inside_a_callback_is_fine(void **state)
         ends_open(&ends);
         ends.refuse = down ? REASON_REFUSED : REASON_NONE;
         struct link *link = ends_hold(&ends);
-        struct link_watch watch = {.on_up = release_the_link,
-                                   .on_down = release_the_link_with_reason,
-                                   .arg = &link};
+        struct link_watch watch = {
+            .on_up = release_the_link, .on_down = release_the_link_with_reason, .arg = &link};
         link_watch_add(link, &watch);
         LOOP_UNTIL(ends.loop, link == NULL);
         loop_fixture_settle(ends.loop);

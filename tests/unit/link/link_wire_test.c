@@ -101,15 +101,15 @@ static void link_wire_head_parse_broken_heads_are_invalid(void **state)
         uint8_t bytes[8];
         size_t length;
     } broken[] = {
-        {{0x80, 0x80, 0x10, 0}, 4},       // channel 65536
-        {{0x80, 0x80, 0x80}, 3},          // a number that does not end
-        {{0x84, 0x00, 0x01}, 3},          // not the shortest form
-        {{0x04, 0xf1, 0x7f}, 3},          // 16369 bytes
-        {{0x04, 0x80, 0x80, 0x01}, 4},    // the same, three bytes long
-        {{0x05, 0x10, 0x10}, 3},          // first as long as the whole
-        {{0x05, 0x10, 0x00}, 3},          // first without bytes
-        {{0x06, 0x00}, 2},                // middle without bytes
-        {{0x07, 0x00}, 2},                // last without bytes
+        {{0x80, 0x80, 0x10, 0}, 4},                // channel 65536
+        {{0x80, 0x80, 0x80}, 3},                   // a number that does not end
+        {{0x84, 0x00, 0x01}, 3},                   // not the shortest form
+        {{0x04, 0xf1, 0x7f}, 3},                   // 16369 bytes
+        {{0x04, 0x80, 0x80, 0x01}, 4},             // the same, three bytes long
+        {{0x05, 0x10, 0x10}, 3},                   // first as long as the whole
+        {{0x05, 0x10, 0x00}, 3},                   // first without bytes
+        {{0x06, 0x00}, 2},                         // middle without bytes
+        {{0x07, 0x00}, 2},                         // last without bytes
         {{0x05, 0x81, 0xa0, 0x80, 0x04, 0x01}, 6}, // total one more than the largest message
     };
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
@@ -181,10 +181,10 @@ static void link_wire_parse_values_out_of_bounds_are_invalid(void **state)
 {
     (void)state;
     struct link_wire_message got;
-    assert_int_equal(parse("\4\0\2\1", 4, &got), ERR_INVALID);             // open of channel 0
-    assert_int_equal(parse("\4\x80\x80\4\2\1", 6, &got), ERR_INVALID);     // of channel 65536
-    assert_int_equal(parse("\4\1\2\4", 4, &got), ERR_INVALID);             // class 4
-    assert_int_equal(parse("\5\0", 2, &got), ERR_INVALID);                 // close of channel 0
+    assert_int_equal(parse("\4\0\2\1", 4, &got), ERR_INVALID);         // open of channel 0
+    assert_int_equal(parse("\4\x80\x80\4\2\1", 6, &got), ERR_INVALID); // of channel 65536
+    assert_int_equal(parse("\4\1\2\4", 4, &got), ERR_INVALID);         // class 4
+    assert_int_equal(parse("\5\0", 2, &got), ERR_INVALID);             // close of channel 0
     assert_int_equal(parse("\1\0\0\0\0\0\0\0\0\0\0\0", 12, &got), ERR_INVALID); // identity 0
     static uint8_t open[4 + LINK_OPEN_MAX + 1] = {4, 1, 2, 1};
     assert_int_equal(parse(open, sizeof(open) - 1, &got), 0);
