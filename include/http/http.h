@@ -96,7 +96,8 @@ struct http_body {
     // offset is where the next byte stands in the whole representation (Range is applied already:
     // only the range asked for is to be produced).
     void (*proceed)(void *arg, struct http_request *request);
-    // The answer is complete or the client is gone: let go of everything. Exactly once.
+    // The answer is complete or the client is gone: let go of everything. Exactly once, at the end
+    // of a turn, never inside a call of the owner.
     void (*stop)(void *arg);
 };
 // length: of the whole representation, or -1 when unknown (then chunked, no Range). With a known
@@ -111,6 +112,7 @@ void http_body_end(struct http_request *request); // early end of a known length
 
 // Live bodies that keep their own place in a ring: sends the head (no length, Connection: close) and
 // hands the connection over for good. The request is gone after this. Ownership of the conn: yours.
+// NULL for a HEAD request, which is answered completely then.
 struct conn *http_take_over(struct http_request *request, const char *type);
 
 #endif

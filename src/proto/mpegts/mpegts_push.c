@@ -131,8 +131,11 @@ static void on_ready(void *arg, enum reason reason)
         http_respond_error(request, reason == REASON_NOT_FOUND ? 404 : 503, reason_text(reason));
     } else {
         struct conn *conn = http_take_over(request, "video/mp2t");
-        wire_ring_add(push_of(stream)->ring, conn, waiting->low_delay, on_viewer_gone,
-                      waiting->viewer);
+        if (conn)
+            wire_ring_add(push_of(stream)->ring, conn, waiting->low_delay, on_viewer_gone,
+                          waiting->viewer);
+        else
+            viewer_close(&waiting->viewer); // HEAD
     }
     mem_free(waiting);
 }
