@@ -176,7 +176,7 @@ static void predict_along(struct fake_plane result, struct fake_plane out, unsig
         if (vertical)
             memcpy(out.data + y * out.stride, result.data - result.stride, size);
         else
-            memset(out.data + y * out.stride, result.data[y * result.stride - 1], size);
+            memset(out.data + y * out.stride, *(result.data + y * result.stride - 1), size);
     }
 }
 
@@ -191,7 +191,7 @@ static void predict_dc(struct fake_plane result, struct fake_plane out, unsigned
         struct fake_plane to = at(&out, x * size, y * size);
 
         for (unsigned k = 0; left && !(x > y && above) && k < size; k++, count++)
-            sum += result.data[(y * size + k) * result.stride - 1];
+            sum += *(result.data + (y * size + k) * result.stride - 1);
         for (unsigned k = 0; above && !(y > x && left) && k < size; k++, count++)
             sum += *(result.data - result.stride + x * size + k);
         for (unsigned k = 0; k < size; k++)

@@ -88,10 +88,10 @@ static int query_read(char *query, struct written *written, char *why, size_t ro
     return 0;
 }
 
-// Anything too large for an option is as wrong as the largest number that is.
-static unsigned whole(int64_t thousandths)
+// Anything too large for an option is as wrong as the largest number that there is.
+static unsigned whole(double value)
 {
-    return thousandths / 1000 < UINT32_MAX ? (unsigned)(thousandths / 1000) : UINT32_MAX;
+    return value < UINT32_MAX ? (unsigned)value : UINT32_MAX;
 }
 
 // Absent options get their usual values; then all are checked together.
@@ -99,12 +99,12 @@ static int options_complete(const struct written *written, struct fake_h264_opti
                             size_t room)
 {
     *out = (struct fake_h264_options){
-        .width = written->width ? whole(written->width) : 640,
-        .height = written->height ? whole(written->height) : 360,
-        .fps = written->fps ? whole(written->fps) : 25,
-        .bitrate = whole(written->bitrate),
+        .width = written->width ? whole(written->width / 1e3) : 640,
+        .height = written->height ? whole(written->height / 1e3) : 360,
+        .fps = written->fps ? whole(written->fps / 1e3) : 25,
+        .bitrate = whole(written->bitrate / 1e3),
     };
-    out->gop_frames = whole((written->gop ? written->gop : 2000) * out->fps + 500);
+    out->gop_frames = whole((written->gop ? written->gop / 1e3 : 2) * out->fps + 0.5);
     out->gop_frames = out->gop_frames ? out->gop_frames : 1;
     if (!written->bitrate)
         out->bitrate = fake_h264_bitrate_usual(out);
