@@ -170,8 +170,9 @@ static const struct code total_zeros_chroma_dc[3][4] = {
     {{1, 1}, {1, 0}},
 };
 
-// run_before, table 9-10: [zeros left - 1, at most 6][run].
-static const struct code run_before[7][15] = {
+// run_before, table 9-10: [zeros left, at most 7][run]. With none left there is no code.
+static const struct code run_before[8][15] = {
+    {{0, 0}},
     {{1, 1}, {1, 0}},
     {{1, 1}, {2, 1}, {2, 0}},
     {{2, 3}, {2, 2}, {2, 1}, {2, 0}},
@@ -286,7 +287,7 @@ unsigned fake_cavlc_write(struct fake_bits *out, const int16_t *level, unsigned 
     for (unsigned i = 0; i + 1 < total && zeros; i++) {
         unsigned run = place[i] - place[i + 1] - 1u;
 
-        put(out, run_before[(zeros > 7 ? 7 : zeros) - 1][run]);
+        put(out, run_before[zeros > 7 ? 7 : zeros][run]);
         zeros -= run;
     }
     return total;

@@ -16,7 +16,7 @@ unsigned fake_h264_level(const struct fake_h264_options *options);
 size_t fake_h264_write_config(const struct fake_h264_options *options, uint8_t *out);
 
 // The whole SEI NAL unit behind its length; returns the bytes written.
-size_t fake_h264_write_sei(uint32_t frame_number, int64_t utc_us, uint8_t *out, size_t room);
+size_t fake_h264_write_sei(uint32_t frame_number, int64_t utc_us, uint8_t *room, size_t size);
 
 struct fake_slice {
     bool idr;
@@ -26,6 +26,6 @@ struct fake_slice {
 };
 
 // Begins the slice's NAL unit, 7.3.3; the macroblocks follow, then fake_bits_end.
-struct fake_bits fake_h264_begin_slice(const struct fake_slice *slice, uint8_t *out, size_t room);
+struct fake_bits fake_h264_begin_slice(const struct fake_slice *slice, uint8_t *room, size_t size);
 
 #endif
