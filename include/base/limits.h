@@ -17,6 +17,13 @@
 #define SEGMENT_DURATION_MAX_US (60 * 1000000LL)
 #define SEGMENT_BYTES_MAX (128u << 20)
 #define SEGMENT_FRAMES_MAX 65536
+// MP4 files in: moov in memory (10 h of camera with audio are 15 MB), and the moof boxes kept for
+// playing a fragmented file (12 h at one a second with 25 pictures and 47 audio frames are 30 MB).
+#define MP4_MOOV_BYTES_MAX (64u << 20)
+#define MP4_FRAGMENT_BYTES_MAX (64u << 20)
+// A downloaded MP4: samples of all tracks; a day of 25 pictures and 47 audio frames a second are 6.2
+// million. Each costs 4 to 20 bytes of memory while the download runs.
+#define MP4_FILE_SAMPLES_MAX (8u << 20)
 // A part (CMAF chunk, the unit of a disk write): half a second keeps what a crash can lose, with
 // one frame and the write itself, under a second.
 #define PART_DURATION_US 500000LL
@@ -78,10 +85,31 @@
 #define LINK_HANDSHAKES_MAX 64
 #define LINK_HANDSHAKES_PER_ADDRESS 16
 
+// The archive. Parts of one stream that wait for its disk (a minute at 4 Mbit/s), and of all streams
+// of a disk (less than its file queue takes); what comes beyond is shed.
+#define ARCHIVE_QUEUE_BYTES_MAX (32u << 20)
+#define ARCHIVE_QUEUE_PARTS_MAX 4096
+#define ARCHIVE_DISK_QUEUE_BYTES_MAX (192u << 20)
+// Collected into one write when the disk is behind.
+#define ARCHIVE_APPEND_BYTES_MAX (8u << 20)
+// Hour files of a stream (eleven years, 40 bytes each) and segments of one (an hour of the shortest
+// ones is 3600; parts that come alone after damage are more).
+#define ARCHIVE_HOURS_MAX 100000
+#define ARCHIVE_ENTRIES_MAX 65536
+// Hour files kept open with their index decoded for the next reader: a descriptor and 40 KB each.
+#define ARCHIVE_OPENED_MAX 64
+// Requests to the archives of one server under way: each may hold two segments.
+#define ARCHIVE_REQUESTS_MAX 4096
+// Front of an hour file that is read for its init segment; sixteen tracks with the largest
+// configurations fit.
+#define ARCHIVE_INIT_MAX (2u << 20)
+
 _Static_assert(CONN_OUT_LOW < CONN_OUT_HIGH, "a queue must drain before it fills");
 _Static_assert(LINK_MESSAGE_MAX <= LINK_UNDERWAY_CLASS_MAX, "the largest message can be sent");
 _Static_assert(LINK_MESSAGE_MAX <= LINK_QUEUE_MAX, "the largest message can be queued");
 _Static_assert(LINK_OPEN_MAX + 16 <= LINK_FRAGMENT_MAX, "an open fits a fragment");
 _Static_assert(RING_BYTES_MAX >= 4 * FRAME_BYTES_MAX, "the ring holds several largest frames");
+_Static_assert(ARCHIVE_DISK_QUEUE_BYTES_MAX + ARCHIVE_APPEND_BYTES_MAX <= FILE_QUEUE_BYTES_MAX,
+               "what the archive lets wait fits the queue of its disk");
 
 #endif

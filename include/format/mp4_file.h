@@ -1,34 +1,47 @@
 // SPDX-License-Identifier: MIT
 // A downloadable MP4 (ISO/IEC 14496-12): `ftyp moov mdat` of a range of the past, laid out by
 // arithmetic over the chunk heads, so that its exact length is known before the first byte and any
-// byte range can be produced. The mdat is the chunks' payloads in order; nothing is copied or moved.
+// byte range can be produced. The mdat is the chunks' payloads in order; nothing is copied or
+// moved. The bytes depend only on the range and the heads: every server that has them makes the
+// same file.
+//
+// Holes of more than MP4_FILE_HOLE_US in the media are left out: what follows is moved up.
 #ifndef FORMAT_MP4_FILE_H
 #define FORMAT_MP4_FILE_H
 
 #include "base/chain.h"
 #include "media/segment.h"
 
+#define MP4_FILE_HOLE_US 1000000LL
+
 struct mp4_file;
 
-// Range [from_us, to_us) UTC: the first sample is the key frame at or before from_us when it is in
-// the heads given; an edit list makes presentation begin exactly at from_us and end at to_us.
+// Range [from_us, to_us) UTC: the first sample is the last key frame at or before from_us among the
+// heads given, or the first key frame after it; edit lists make presentation begin exactly at
+// from_us (or where the media begins) and end at to_us. ENSUREs from_us < to_us, both not negative.
 struct mp4_file *mp4_file_new(int64_t from_us, int64_t to_us);
-void mp4_file_free(struct mp4_file **file);
+void mp4_file_free(struct mp4_file **file); // NULL is fine, is NULL afterwards
 // Adds the chunk heads of the next segment (concatenated, as cmaf_segment_heads gives them), oldest
-// first. Takes references of its own. ERR_INVALID, ERR_UNSUPPORTED (other tracks than the first
-// segment's: the file ends there), ERR_LIMIT.
+// first. Takes references of its own. After an error the file can still be finished with what was
+// added before. ERR_INVALID (nothing of the segment was taken), ERR_UNSUPPORTED (other tracks than
+// the first segment's: the file ends there), ERR_LIMIT (MP4_FILE_SAMPLES_MAX: so too).
 MUST_USE int mp4_file_add(struct mp4_file *file, const struct segment_info *info,
                           struct tracks *tracks, struct bytes heads);
-// Lays the file out; after that the length is fixed. ERR_NOT_FOUND when there is no sample.
+// Lays the file out; after that the length is fixed and nothing can be added. ERR_NOT_FOUND when
+// there is no sample in the range.
 MUST_USE int mp4_file_finish(struct mp4_file *file);
 uint64_t mp4_file_length(const struct mp4_file *file);
-// What stands at `offset`: either *head (a borrowed part of ftyp/moov/mdat header, up to its end),
-// then *segment is -1; or bytes of the payload of segment number *segment (index of mp4_file_add):
-// its chunks' payload from *segment_offset on, *length bytes in one run within that segment.
+// What comes before the payload: ftyp, moov and the head of mdat. Borrowed; its slices may be
+// referenced by other chains beyond the life of the file.
+const struct chain *mp4_file_head(const struct mp4_file *file);
+// What stands at `offset` (less than the length): either *head (a borrowed part of mp4_file_head,
+// up to the end of one of its slices), then *segment is -1; or bytes of the payload of segment
+// number *segment (index of mp4_file_add): its chunks' payload from *segment_offset on, *length
+// bytes in one run within that segment, and *head is empty.
 void mp4_file_at(const struct mp4_file *file, uint64_t offset, struct bytes *head, int *segment,
                  uint64_t *segment_offset, uint64_t *length);
 // Adds slices [offset, offset + length) of the concatenated payloads (mdat contents) of a segment
-// to a chain. ERR_INVALID when the segment is not the one that was laid out.
+// to a chain. ERR_INVALID when the segment has fewer: it is not the one that was laid out.
 MUST_USE int mp4_file_payload(struct segment *segment, uint64_t offset, uint64_t length,
                               struct chain *out);
 

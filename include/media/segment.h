@@ -27,12 +27,12 @@ enum segment_flags {
 
 // What is known of a segment without having it: entries of lists, indexes and catalogues.
 struct segment_info {
-    uint64_t number;       // grows by one within a run; starts at the UTC second of the run's start
-    int64_t utc_start_us;  // decode time of its first leading-track frame
-    int64_t duration_us;   // up to the start of the next one
-    uint64_t bytes;        // size of its CMAF form
-    uint32_t generation;   // of its track list, as numbered where it was made
-    uint8_t flags;         // enum segment_flags
+    uint64_t number;      // grows by one within a run; starts at the UTC second of the run's start
+    int64_t utc_start_us; // decode time of its first leading-track frame
+    int64_t duration_us;  // up to the start of the next one
+    uint64_t bytes;       // size of its CMAF form
+    uint32_t generation;  // of its track list, as numbered where it was made
+    uint8_t flags;        // enum segment_flags
 };
 
 // A part (CMAF chunk): frames [first, first + count) of the segment.

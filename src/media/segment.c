@@ -17,7 +17,10 @@ enum { SEGMENT_MAGIC = 0x5345474d, SEGMENT_FIRST_FRAMES = 64, SEGMENT_FIRST_PART
 
 static long live;
 
-long segment_live_count(void) { return live; }
+long segment_live_count(void)
+{
+    return live;
+}
 
 struct segment *segment_new(const struct segment_info *info, struct tracks *tracks)
 {
@@ -76,8 +79,8 @@ static void segment_grow(struct segment *segment)
     if (segment->frame_count == segment->frame_capacity) {
         segment->frame_capacity =
             segment->frame_capacity ? segment->frame_capacity * 2 : SEGMENT_FIRST_FRAMES;
-        segment->frames = mem_resize(segment->frames,
-                                     segment->frame_capacity * sizeof(*segment->frames));
+        segment->frames =
+            mem_resize(segment->frames, segment->frame_capacity * sizeof(*segment->frames));
     }
     if (segment->part_count == segment->part_capacity) {
         segment->part_capacity =

@@ -167,8 +167,7 @@ static void segment_rendition_set_full_drops_oldest_but_never_first(void **state
 }
 
 TEST_MAIN(TEST(segment_unref_last_drops_tracks_frames_and_renditions),
-          TEST(segment_add_frame_parts_cover_all_frames),
-          TEST(segment_add_frame_to_published_dies),
+          TEST(segment_add_frame_parts_cover_all_frames), TEST(segment_add_frame_to_published_dies),
           TEST(segment_frames_unpacks_once_even_when_shared),
           TEST(segment_frames_damaged_leaves_none),
           TEST(segment_rendition_set_full_drops_oldest_but_never_first))
