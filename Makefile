@@ -45,6 +45,11 @@ OBJ_of = $(patsubst src/%.c,$(B)/obj/%.o,$(call SRC_of,$1)) \
 	$(if $(filter http,$1),$(B)/obj/llhttp/api.o $(B)/obj/llhttp/http.o $(B)/obj/llhttp/llhttp.o)
 ALL_LIBS := $(LAYERS) $(PROTOS:%=proto-%)
 
+# V=1 shows the commands.
+ifneq ($(V),1)
+.SILENT:
+endif
+
 .PHONY: all
 all: $(B)/sluice
 
@@ -74,6 +79,8 @@ $(B)/generated/ui_pages.h: $(UI_FILES) tests/support/embed.py
 	@mkdir -p $(@D)
 	python3 tests/support/embed.py $(UI_FILES) > $@
 $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/daemon/*.c)): | $(B)/generated/ui_pages.h
+# The daemon alone knows the protocols: it includes proto/protocols.def.
+$(B)/obj/daemon/%.o: CPPFLAGS += -Isrc
 
 # ---- tests -------------------------------------------------------------------------------------
 UNIT_SRC := $(wildcard tests/unit/*/*_test.c)

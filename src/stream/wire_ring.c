@@ -274,11 +274,7 @@ void wire_ring_add(struct wire_ring *ring, struct conn *conn, bool low_delay,
     ring->viewers[ring->count++] = viewer;
     conn_set_events(conn, &viewer_events, viewer);
     conn_set_send_buffer(conn, SEND_BUFFER);
-    // The head of the answer may still be queued: bytes of the ring go behind it.
-    if (conn_queued(conn) > 0)
-        viewer->stalled_since_us = now_us();
-    else
-        send_to(ring, viewer);
+    send_to(ring, viewer); // or, while the head of the answer is queued, when it has gone
     if (!timeout_active(&ring->check))
         timeout_start(&ring->check, US_PER_S);
 }
