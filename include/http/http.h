@@ -2,10 +2,13 @@
 // HTTP/1.1 server (RFC 9110, 9112) on io/conn and llhttp in strict mode behind our own guard.
 //
 // A handler gets a request and answers it now or in a later turn, exactly once. Until the answer is
-// complete the request is valid; when the client goes away first, on_gone is called and the request
-// is gone at the end of that turn. Requests of a connection are answered one after another.
+// complete the request is valid, and to the end of that turn; when the client goes away first,
+// on_gone is called and the request is gone at the end of that turn. Requests of a connection are
+// answered one after another. A client that ends only its own direction still gets its answer.
+// Bodies of requests need a Content-Length (else 411) and come whole, at most HTTP_BODY_MAX -
+// HTTP_HEAD_MAX.
 //
-// The first bytes of a connection are looked at before HTTP: a TLS hello goes to the upgrade hook
+// The first byte of a connection is looked at before HTTP: a TLS hello goes to the upgrade hook
 // (the link between servers uses it).
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
@@ -30,7 +33,8 @@ enum http_method { HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_PUT = 8, HTT
 // /any/name/index.m3u8 with prefix "any/name"; a star inside a component matches within it, so
 // "archive-*-*.m3u8" and "*/*/*/*/*/*.ts" are patterns; the components before are the prefix (the
 // stream's name). A pattern that begins with '/' is matched whole from the front, and a final "/*"
-// takes the rest as prefix ("/streamer/api/v3/streams/*"). Longer and more literal patterns win.
+// takes the rest as prefix ("/streamer/api/v3/streams/*"). Of several that match, the one with the
+// most characters that are not stars wins. Nothing matches without a prefix but patterns with '/'.
 struct http_route {
     const char *pattern; // NULL ends the table
     unsigned methods;    // HEAD and OPTIONS are answered by the server for every GET route
@@ -71,19 +75,22 @@ struct bytes http_body(const struct http_request *request);
 const char *http_client(const struct http_request *request); // address text, for logs and sessions
 const struct address *http_peer(const struct http_request *request);
 struct loop *http_loop(const struct http_request *request);
-// Called when the client goes away before the answer is complete. Only for handlers that keep the
-// request beyond their return.
+// Called when the client goes away before one of the answers below was begun. For handlers that
+// keep the request beyond their return; they must not answer it any more. on_gone NULL: not called.
 void http_on_gone(struct http_request *request, void (*on_gone)(void *arg), void *arg);
 
-// ---- answers: exactly one of these per request ---------------------------------------------------
-// A header for the answer to come; text is copied. Content-Length, Date, Connection, CORS and ETag
-// comparison are the server's business.
+// ---- answers: exactly one of these per request
+// --------------------------------------------------- A header for the answer to come; text is
+// copied. Content-Length, Date, Connection, CORS and ETag comparison are the server's business. A
+// value with a line break is left out. An ETag has its quotes; one of more than 95 characters is
+// left out.
 void http_set_header(struct http_request *request, const char *name, const char *value);
 // Whole body; takes the reference of *body (NULL: empty). Compressed with gzip when the client
-// accepts it, the type is text or JSON and the body is over 1 KB.
+// accepts it, the type is a text, playlist or JSON and the body is over 1 KB. type may be NULL.
+// With an ETag set and status 200, If-None-Match gives 304.
 void http_respond(struct http_request *request, int status, const char *type, struct buf **body);
-// Whole body by reference; moves the slices. With an ETag header set: If-None-Match gives 304.
-// Range requests are served from it (206, 416).
+// Whole body by reference; moves the slices. With status 200: If-None-Match gives 304 when an ETag
+// header is set, and range requests are served from it (206, 416; several ranges at once give all).
 void http_respond_chain(struct http_request *request, int status, const char *type,
                         struct chain *body);
 // {"error":"name","reason":"text"} with the status (400..599). detail may be NULL.
@@ -92,27 +99,31 @@ void http_redirect(struct http_request *request, int status, const char *locatio
 
 // Body made piece by piece, asked for as the connection takes it.
 struct http_body {
-    // Give more with http_body_write, now or later; called again when the connection wants more.
-    // offset is where the next byte stands in the whole representation (Range is applied already:
-    // only the range asked for is to be produced).
+    // Give bytes with http_body_write, now or later. Called first at the end of the turn, and again
+    // each time after http_body_write has returned false, when there is room.
     void (*proceed)(void *arg, struct http_request *request);
     // The answer is complete or the client is gone: let go of everything. Exactly once, at the end
     // of a turn, never inside a call of the owner.
     void (*stop)(void *arg);
 };
-// length: of the whole representation, or -1 when unknown (then chunked, no Range). With a known
-// length a Range header (and If-Range with the ETag set) selects [*first, *first + *count).
-// The first proceed comes in a later turn. Status is 200 or 206, or 416 was sent and stop follows.
+// length: of the whole representation, or -1 when unknown (then chunked or, for HTTP/1.0, up to the
+// end of the connection; no Range). With a known length a Range header (and If-Range with the ETag
+// set) selects [*first, *first + *count): exactly these bytes are to be written, none more. *count
+// is 0 when 304 or 416 was sent, or UINT64_MAX for an unknown length. stop follows in every case; a
+// HEAD request gets it without proceed.
 void http_respond_stream(struct http_request *request, const char *type, int64_t length,
                          const struct http_body *body, void *arg, uint64_t *first,
                          uint64_t *count);
-// Moves the slices. True when the connection wants more at once, false: wait for proceed.
+// Moves the slices; *bytes holds nothing afterwards. True: go on, more fits. False: wait for
+// proceed, or the body is complete (the last byte of a known length was written). Not after stop.
 bool http_body_write(struct http_request *request, struct chain *bytes);
-void http_body_end(struct http_request *request); // early end of a known length closes the connection
+// The end of a body of unknown length. Before the end of a known length it closes the connection,
+// so that the client sees that something is missing.
+void http_body_end(struct http_request *request);
 
-// Live bodies that keep their own place in a ring: sends the head (no length, Connection: close) and
-// hands the connection over for good. The request is gone after this. Ownership of the conn: yours.
-// NULL for a HEAD request, which is answered completely then.
+// Live bodies that keep their own place in a ring: sends the head (no length, Connection: close)
+// and hands the connection over for good. The request is gone after this. Ownership of the conn:
+// yours. NULL for a HEAD request, which is answered completely then.
 struct conn *http_take_over(struct http_request *request, const char *type);
 
 #endif

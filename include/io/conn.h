@@ -23,7 +23,8 @@ struct loop;
 struct conn;
 struct tls_context;
 
-// The table must live as long as the connection; name its members when you fill it. Any may be NULL.
+// The table must live as long as the connection; name its members when you fill it. Any may be
+// NULL.
 struct conn_events {
     // The connection (and TLS handshake) is up. Not called for accepted plain connections.
     void (*on_open)(void *arg);
@@ -39,12 +40,16 @@ struct conn_events {
     // The peer has sent its last byte, which on_data has seen; it may still listen. From now on
     // nothing is read. Without this callback the connection closes (PEER_CLOSED).
     void (*on_end)(void *arg);
+    // Accepted plain connections: the first byte is there and nothing has been read yet. The place
+    // to call conn_take_descriptor.
+    void (*on_first)(void *arg, uint8_t byte);
 };
 
 // Connects to host (name or literal) and port; resolves without blocking; tries the addresses one
 // after another, each 250 ms after the one before or as soon as that failed. timeout_us covers
-// everything up to on_open. tls (a reference is taken) may be NULL. on_open or on_closed come later,
-// never inside; reasons of failure: DNS, REFUSED, UNREACHABLE, CONNECT_TIMEOUT, and those of TLS.
+// everything up to on_open. tls (a reference is taken) may be NULL. on_open or on_closed come
+// later, never inside; reasons of failure: DNS, REFUSED, UNREACHABLE, CONNECT_TIMEOUT, and those of
+// TLS.
 struct conn *conn_connect(struct loop *loop, const char *host, uint16_t port,
                           struct tls_context *tls, int64_t timeout_us,
                           const struct conn_events *events, void *arg);
@@ -67,9 +72,11 @@ void conn_set_events(struct conn *conn, const struct conn_events *events, void *
 // Switches an OPEN plain connection whose first bytes turned out to be a TLS hello to TLS; no byte
 // may have been eaten (from inside on_data return 0). on_open comes after the handshake.
 void conn_start_tls(struct conn *conn, struct tls_context *tls);
+// From inside on_first: takes the socket out, untouched; the conn closes with REASON_REPLACED.
+int conn_take_descriptor(struct conn *conn);
 
-// Queues bytes; moves the chain's slices out of *chain, which is empty and holds no memory afterwards.
-// After conn_close does nothing but drop them.
+// Queues bytes; moves the chain's slices out of *chain, which is empty and holds no memory
+// afterwards. After conn_close does nothing but drop them.
 void conn_write(struct conn *conn, struct chain *chain);
 void conn_write_copy(struct conn *conn, const void *data, size_t length);
 // Bytes queued and not yet taken by the kernel.
@@ -99,7 +106,8 @@ const struct address *conn_peer(const struct conn *conn);
 const struct address *conn_local(const struct conn *conn);
 uint64_t conn_bytes_in(const struct conn *conn);         // on the wire, TLS included
 uint64_t conn_bytes_out(const struct conn *conn);        // the same
-int64_t conn_last_progress_us(const struct conn *conn);  // when the socket last took or gave bytes
+// When the socket last took or gave bytes, or something was queued that it has to take.
+int64_t conn_last_progress_us(const struct conn *conn);
 // Keeps at most this many unsent bytes in the kernel (TCP_NOTSENT_LOWAT).
 void conn_set_notsent_low(struct conn *conn, unsigned bytes);
 void conn_set_send_buffer(struct conn *conn, unsigned bytes); // SO_SNDBUF

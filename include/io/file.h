@@ -23,12 +23,12 @@ enum { FILE_THREADS_MAX = 8 };
 
 // threads: 1 to FILE_THREADS_MAX, started with the first operation.
 struct file_queue *file_queue_new(struct loop *loop, const char *name, unsigned threads);
-// Blocks until everything that was submitted is done, at most timeout_us; callbacks come inside, and
-// what they submit is waited for too. False when something was left. For shutdown and tests.
+// Blocks until everything that was submitted is done, at most timeout_us; callbacks come inside,
+// and what they submit is waited for too. False when something was left. For shutdown and tests.
 bool file_queue_flush(struct file_queue *queue, int64_t timeout_us);
-// No callback comes any more. What was submitted is still done, as long as the loop turns; the queue
-// goes at the end of the turn in which all is done. Operations that a hung disk holds are abandoned
-// with their memory. Files must be closed before (file_close).
+// No callback comes any more. What was submitted is still done, as long as the loop turns; the
+// queue goes at the end of the turn in which all is done. Operations that a hung disk holds are
+// abandoned with their memory. Files must be closed before (file_close).
 void file_queue_free(struct file_queue **queue);
 
 struct file_stats {
@@ -43,8 +43,8 @@ void file_queue_stats(const struct file_queue *queue, struct file_stats *out);
 struct file;
 
 // Result of an operation. err is 0 or ERR_IO, ERR_NOT_FOUND, ERR_EXISTS, ERR_LIMIT; os_error is the
-// errno. data is for reads (borrowed for the callback; take a reference to keep it); value is a count
-// of bytes, or what the operation says.
+// errno. data is for reads (borrowed for the callback; take a reference to keep it); value is a
+// count of bytes, or what the operation says.
 struct file_result {
     int err;
     int os_error;
@@ -67,12 +67,12 @@ struct file_op *file_append(struct file *file, struct chain *chain, file_done_fn
 // Writes at an offset.
 struct file_op *file_write_at(struct file *file, uint64_t offset, struct chain *chain,
                               file_done_fn done, void *arg);
-// Reads up to length bytes at offset into a new buf. Fewer at the end of file. NULL also when there is
-// no memory for length.
+// Reads up to length bytes at offset into a new buf. Fewer at the end of file. NULL also when there
+// is no memory for length.
 struct file_op *file_read(struct file *file, uint64_t offset, size_t length, file_done_fn done,
                           void *arg);
-// Only when the bytes are in the page cache: 0 and *out (count one; fewer bytes at the end of file),
-// else ERR_AGAIN. Never waits.
+// Only when the bytes are in the page cache: 0 and *out (count one; fewer bytes at the end of
+// file), else ERR_AGAIN. Never waits.
 MUST_USE int file_read_cached(struct file *file, uint64_t offset, size_t length, struct buf **out);
 struct file_op *file_sync(struct file *file, file_done_fn done, void *arg); // fdatasync
 struct file_op *file_truncate(struct file *file, uint64_t length, file_done_fn done, void *arg);

@@ -2,11 +2,11 @@
 // The one event loop (libev), the end-of-turn queue, and the watch on turns that take too long.
 // One thread: everything but io/file's worker runs here.
 //
-// A turn: descriptors fire; then due timeouts run; then the end-of-turn hooks run (streams with news
-// visit their receivers); then deferred calls run (queues are flushed, closed objects are reported
-// and freed). Hooks and deferred calls repeat until there is no news and no call left (at most
-// LOOP_ROUNDS_MAX times, the rest goes to the next turn); then the loop sleeps. Whatever is done
-// outside a turn (at start, in tests) is finished at the end of the next one.
+// A turn: descriptors fire; then due timeouts run; then the end-of-turn hooks run (streams with
+// news visit their receivers); then deferred calls run (queues are flushed, closed objects are
+// reported and freed). Hooks and deferred calls repeat until there is no news and no call left (at
+// most LOOP_ROUNDS_MAX times, the rest goes to the next turn); then the loop sleeps. Whatever is
+// done outside a turn (at start, in tests) is finished at the end of the next one.
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
 
@@ -30,8 +30,8 @@ void loop_stop(struct loop *loop);
 // with wait false only what is ready.
 void loop_turn(struct loop *loop, bool wait);
 
-// A call at the end of this turn, or in the next one. Embedded in its owner, zeroed before its first
-// use, and in at most one of the two queues: asking again while it waits changes nothing.
+// A call at the end of this turn, or in the next one. Embedded in its owner, zeroed before its
+// first use, and in at most one of the two queues: asking again while it waits changes nothing.
 struct defer {
     struct list_node node;
     struct list *queue; // the loop's, that node is in
@@ -56,8 +56,8 @@ void loop_news(struct loop *loop);
 // Signals, delivered as ordinary calls in a turn. The loop keeps the registration until its end.
 void loop_on_signal(struct loop *loop, int number, void (*run)(void *arg, int number), void *arg);
 
-// For tests in virtual time: is a call or news waiting; the earliest timeout (0: none), which may be
-// an early guess for one that was pushed back.
+// For tests in virtual time: is a call or news waiting; the earliest timeout (0: none), which may
+// be an early guess for one that was pushed back.
 bool loop_pending(const struct loop *loop);
 int64_t loop_next_due_us(const struct loop *loop);
 

@@ -2,7 +2,8 @@
 // Timers, embedded in their owner. One-shot; the callback may start it again. A timeout that was
 // given timeout_init is idle; stopping an idle one is fine; it must be stopped before its memory
 // goes. Restarting to a later time costs nothing (the deadline is moved lazily), so an activity
-// timeout may be pushed on every packet. They follow now_us, so tests set the time and turn the loop.
+// timeout may be pushed on every packet. They follow now_us, so tests set the time and turn the
+// loop.
 #ifndef IO_TIMEOUT_H
 #define IO_TIMEOUT_H
 

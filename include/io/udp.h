@@ -16,8 +16,8 @@ MUST_USE int udp_open(struct loop *loop, const struct address *local,
                       void (*on_datagram)(void *arg, const uint8_t *data, size_t length,
                                           const struct address *from),
                       void *arg, struct udp **out);
-// Two sockets on an even port and the one after it (RTP and RTCP; RFC 3550, 11). Port 0 of `local`: a
-// free pair; otherwise that port, which must be even (ERR_INVALID).
+// Two sockets on an even port and the one after it (RTP and RTCP; RFC 3550, 11). Port 0 of `local`:
+// a free pair; otherwise that port, which must be even (ERR_INVALID).
 MUST_USE int udp_open_pair(struct loop *loop, const struct address *local,
                            void (*on_rtp)(void *arg, const uint8_t *, size_t,
                                           const struct address *),

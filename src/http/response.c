@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <stdio.h>
+// Answers: heads, whole bodies, errors.
+#include "response.h"
+
 #include <string.h>
 #include <time.h>
 #include <zlib.h>
@@ -8,80 +10,119 @@
 #include "base/ensure.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "http_priv.h"
 #include "range.h"
 
-// Texts shorter than this are not worth compressing: they fit one packet.
-enum { GZIP_LEAST = 1024 };
+enum {
+    GZIP_LEAST = 1024, // a shorter text fits one packet as it is
+    HEAD_ROOM = 512,
+};
 
-const char *response_status_text(int status)
+struct status {
+    int code;
+    const char *line; // reason phrase, RFC 9110, 15
+    const char *name; // in error bodies
+};
+
+static const struct status *status_of(int code)
 {
-    switch (status) {
-    case 200: return "OK";
-    case 204: return "No Content";
-    case 206: return "Partial Content";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 304: return "Not Modified";
-    case 307: return "Temporary Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 411: return "Length Required";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 416: return "Range Not Satisfiable";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 503: return "Service Unavailable";
-    case 505: return "HTTP Version Not Supported";
-    default: return "Unknown";
+    static const struct status known[] = {
+        {200, "200 OK", ""},
+        {206, "206 Partial Content", ""},
+        {304, "304 Not Modified", ""},
+        {404, "404 Not Found", "not_found"},
+        {201, "201 Created", ""},
+        {204, "204 No Content", ""},
+        {301, "301 Moved Permanently", ""},
+        {302, "302 Found", ""},
+        {307, "307 Temporary Redirect", ""},
+        {400, "400 Bad Request", "bad_request"},
+        {401, "401 Unauthorized", "unauthorized"},
+        {403, "403 Forbidden", "forbidden"},
+        {405, "405 Method Not Allowed", "method_not_allowed"},
+        {408, "408 Request Timeout", "request_timeout"},
+        {409, "409 Conflict", "conflict"},
+        {411, "411 Length Required", "length_required"},
+        {413, "413 Content Too Large", "content_too_large"},
+        {414, "414 URI Too Long", "uri_too_long"},
+        {415, "415 Unsupported Media Type", "unsupported_media_type"},
+        {416, "416 Range Not Satisfiable", "range_not_satisfiable"},
+        {417, "417 Expectation Failed", "expectation_failed"},
+        {431, "431 Request Header Fields Too Large", "head_too_large"},
+        {501, "501 Not Implemented", "not_implemented"},
+        {502, "502 Bad Gateway", "bad_gateway"},
+        {503, "503 Service Unavailable", "unavailable"},
+        {504, "504 Gateway Timeout", "gateway_timeout"},
+        {505, "505 HTTP Version Not Supported", "version_not_supported"},
+    };
+    static const struct status unknown = {500, "500 Internal Server Error", "internal_error"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (known[i].code == code)
+            return &known[i];
     }
+    return &unknown;
 }
 
-static const char *date(struct http_server *server)
+// ---- heads -------------------------------------------------------------------------------------
+
+// The lines of every answer, written once a second.
+static const char *common_lines(struct http_server *server)
 {
-    int64_t utc = utc_us();
-    if (utc / US_PER_S != server->date_us / US_PER_S || !server->date[0]) {
-        time_t now = utc / US_PER_S;
-        struct tm parts;
-        gmtime_r(&now, &parts);
-        strftime(server->date, sizeof server->date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-        server->date_us = utc;
-    }
-    return server->date;
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    int64_t now_s = utc_us() / US_PER_S;
+    if (now_s == server->common_s && server->common[0])
+        return server->common;
+    server->common_s = now_s;
+    time_t now = (time_t)now_s;
+    struct tm at;
+    gmtime_r(&now, &at);
+    bool whole = text_format(
+        server->common, sizeof(server->common),
+        "Server: sluice\r\nDate: %s, %02d %s %d %02d:%02d:%02d GMT\r\n" // RFC 9110, 5.6.7
+        "Access-Control-Allow-Origin: *\r\n"
+        "Access-Control-Expose-Headers: Content-Length, Content-Range, Date, ETag\r\n",
+        days[at.tm_wday], at.tm_mday, months[at.tm_mon], at.tm_year + 1900, at.tm_hour, at.tm_min,
+        at.tm_sec);
+    ENSURE(whole);
+    return server->common;
 }
 
-static void write_head(struct http_server *server, int status, bool close, struct writer *out)
+static void write_first_lines(struct http_server *server, int code, struct writer *out)
 {
-    writer_printf(out, "HTTP/1.1 %d %s\r\nServer: sluice\r\nDate: %s\r\n", status,
-                  response_status_text(status), date(server));
-    if (close)
-        writer_text(out, "Connection: close\r\n");
-    writer_text(out, "Access-Control-Allow-Origin: *\r\n"
-                     "Access-Control-Expose-Headers: Content-Length, Content-Range, ETag, Date\r\n");
-    unsigned class = (unsigned)status / 100;
-    if (class < 6)
-        server->stats.status[class]++;
+    writer_init(out, HEAD_ROOM);
+    writer_text(out, "HTTP/1.1 ");
+    writer_text(out, status_of(code)->line);
+    writer_text(out, "\r\n");
+    writer_text(out, common_lines(server));
+    if (code >= 100 && code < 600)
+        server->stats.status[code / 100]++;
 }
 
-// length: -1 none is told.
+static void write_line(struct writer *out, const char *name, const char *value)
+{
+    writer_text(out, name);
+    writer_text(out, ": ");
+    writer_text(out, value);
+    writer_text(out, "\r\n");
+}
+
 void response_head(struct http_request *request, int status, const char *type, int64_t length,
                    struct writer *out)
 {
-    write_head(request->server, status, request->close_after, out);
-    if (request->head.minor == 0 && !request->close_after)
-        writer_text(out, "Connection: keep-alive\r\n");
+    write_first_lines(request->server, status, out);
+    if (request->owner && request->owner->ended)
+        request->close_after = true;
+    if (request->close_after)
+        write_line(out, "Connection", "close");
+    else if (request->head.minor == 0)
+        write_line(out, "Connection", "keep-alive");
     if (type)
-        writer_printf(out, "Content-Type: %s\r\n", type);
+        write_line(out, "Content-Type", type);
     if (length >= 0 && status != 204 && status != 304)
         writer_printf(out, "Content-Length: %lld\r\n", (long long)length);
     if (request->etag[0])
-        writer_printf(out, "ETag: %s\r\n", request->etag);
+        write_line(out, "ETag", request->etag);
     if (request->extra.buf)
         writer_bytes(out, request->extra.buf->data, request->extra.buf->length);
     writer_text(out, "\r\n");
@@ -89,16 +130,16 @@ void response_head(struct http_request *request, int status, const char *type, i
 
 void http_set_header(struct http_request *request, const char *name, const char *value)
 {
-    // A line break would begin another header.
-    if (strpbrk(value, "\r\n"))
+    if (strpbrk(value, "\r\n")) // would begin another header
         return;
-    if (strcmp(name, "ETag") == 0)
-        (void)text_copy(request->etag, sizeof request->etag, value);
-    else
-        writer_printf(&request->extra, "%s: %s\r\n", name, value);
+    if (strcmp(name, "ETag") != 0)
+        write_line(&request->extra, name, value);
+    else if (!text_copy(request->etag, sizeof(request->etag), value))
+        request->etag[0] = 0; // a part of it would name something else
 }
 
-static void send_answer(struct http_request *request, struct writer *head, struct chain *body)
+// Moves the slices of *body, which may be NULL. The answer is complete with it.
+static void send_whole(struct http_request *request, struct writer *head, struct chain *body)
 {
     ENSURE(request->state == ANSWER_NONE);
     request->state = ANSWER_DONE;
@@ -117,31 +158,102 @@ static void send_answer(struct http_request *request, struct writer *head, struc
     http_answer_done(request);
 }
 
-// ---- whole bodies ------------------------------------------------------------------------------
+// ---- conditions and ranges ---------------------------------------------------------------------
 
-static bool accepts_gzip(const struct http_request *request, const char *type)
+static bool not_modified(const struct http_request *request)
 {
-    const char *accepts = http_header(request, "Accept-Encoding");
-    return accepts && strstr(accepts, "gzip") && type &&
-           (text_starts(type, "text/") || strstr(type, "json") || strstr(type, "mpegurl") ||
-            strstr(type, "openmetrics") || strstr(type, "javascript"));
+    const char *asked = request->etag[0] ? http_header(request, "If-None-Match") : NULL;
+    // Quotes are part of the tag, so it is not found inside another one; W/ before it does not
+    // matter here (RFC 9110, 13.1.2).
+    return asked && (strcmp(asked, "*") == 0 || strstr(asked, request->etag) != NULL);
 }
 
+static void answer_not_modified(struct http_request *request)
+{
+    struct writer head;
+    response_head(request, 304, NULL, -1, &head);
+    send_whole(request, &head, NULL);
+}
+
+int response_select(struct http_request *request, uint64_t length, uint64_t *first,
+                    uint64_t *count)
+{
+    char text[96];
+    *first = 0;
+    *count = length;
+    if (not_modified(request))
+        return 304;
+    const char *range = request->head_only ? NULL : http_header(request, "Range");
+    const char *if_range = http_header(request, "If-Range");
+    if (if_range && (!request->etag[0] || strcmp(if_range, request->etag) != 0))
+        range = NULL; // it has changed since (RFC 9110, 13.1.5)
+    http_set_header(request, "Accept-Ranges", "bytes");
+    switch (range_parse(range, length, first, count)) {
+    case RANGE_PART:
+        (void)text_format(text, sizeof(text), "bytes %llu-%llu/%llu", (unsigned long long)*first,
+                          (unsigned long long)(*first + *count - 1), (unsigned long long)length);
+        http_set_header(request, "Content-Range", text);
+        return 206;
+    case RANGE_UNSATISFIABLE:
+        (void)text_format(text, sizeof(text), "bytes */%llu", (unsigned long long)length);
+        http_set_header(request, "Content-Range", text);
+        return 416;
+    case RANGE_WHOLE:
+        break;
+    }
+    return 200;
+}
+
+void response_without_body(struct http_request *request, int status)
+{
+    if (status == 304)
+        answer_not_modified(request);
+    else
+        http_respond_error(request, 416, "nothing of this range is there");
+}
+
+// ---- whole bodies ------------------------------------------------------------------------------
+
+static bool is_text(const char *type)
+{
+    return type && (text_starts(type, "text/") || strstr(type, "json") || strstr(type, "mpegurl") ||
+                    strstr(type, "xml") || strstr(type, "javascript"));
+}
+
+static bool accepts_gzip(const struct http_request *request)
+{
+    const char *accepts = http_header(request, "Accept-Encoding");
+    for (; accepts && *accepts; accepts += strcspn(accepts, ",")) {
+        accepts += strspn(accepts, ", \t");
+        size_t name = strcspn(accepts, "; \t,");
+        if (name != 4 || strncasecmp(accepts, "gzip", 4) != 0)
+            continue;
+        const char *weight = accepts + name + strspn(accepts + name, "; \t");
+        // q=0, q=0.0 ... refuse it (RFC 9110, 12.4.2)
+        if (strncasecmp(weight, "q=0", 3) != 0)
+            return true;
+        return weight[3] == '.' && weight[4 + strspn(weight + 4, "0")] >= '1' &&
+               weight[4 + strspn(weight + 4, "0")] <= '9';
+    }
+    return false;
+}
+
+// NULL when it would not be shorter.
 static struct buf *gzip(const struct buf *body)
 {
-    z_stream stream = {0};
-    if (deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    static z_stream stream; // kept: setting one up costs more than a playlist
+    if (stream.state)
+        (void)deflateReset(&stream);
+    else if (deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return NULL;
-    size_t room = deflateBound(&stream, body->length);
-    struct buf *out = buf_new(room);
+    struct buf *out = buf_new(body->length);
     stream.next_in = body->data;
     stream.avail_in = (unsigned)body->length;
     stream.next_out = out->data;
-    stream.avail_out = (unsigned)room;
-    int result = deflate(&stream, Z_FINISH);
-    out->length = stream.total_out;
-    deflateEnd(&stream);
-    if (result != Z_STREAM_END)
+    stream.avail_out = (unsigned)out->capacity;
+    if (deflate(&stream, Z_FINISH) == Z_STREAM_END)
+        out->length = stream.total_out;
+    else
         buf_unref(&out);
     return out;
 }
@@ -149,97 +261,49 @@ static struct buf *gzip(const struct buf *body)
 void http_respond(struct http_request *request, int status, const char *type, struct buf **body)
 {
     struct chain chain = {0};
-    if (*body && (*body)->length >= GZIP_LEAST && accepts_gzip(request, type)) {
-        struct buf *small = gzip(*body);
-        if (small) {
-            buf_unref(body);
-            *body = small;
-            http_set_header(request, "Content-Encoding", "gzip");
-        }
+    struct buf *mine = *body;
+    *body = NULL;
+    if (status == 200 && not_modified(request)) {
+        buf_unref(&mine);
+        answer_not_modified(request);
+        return;
+    }
+    if (mine && mine->length >= GZIP_LEAST && is_text(type)) {
+        struct buf *small = accepts_gzip(request) ? gzip(mine) : NULL;
         http_set_header(request, "Vary", "Accept-Encoding");
+        if (small) {
+            http_set_header(request, "Content-Encoding", "gzip");
+            buf_unref(&mine);
+            mine = small;
+        }
     }
-    if (*body)
-        chain_take(&chain, body);
-    struct writer head = {0};
+    if (mine)
+        chain_take(&chain, &mine);
+    struct writer head;
     response_head(request, status, type, (int64_t)chain.bytes, &head);
-    send_answer(request, &head, &chain);
-}
-
-static bool not_modified(const struct http_request *request)
-{
-    const char *asked = http_header(request, "If-None-Match");
-    return asked && request->etag[0] &&
-           (strcmp(asked, "*") == 0 || strstr(asked, request->etag) != NULL);
-}
-
-// The range a request asks for, if its If-Range still holds.
-static enum range_result wanted_range(const struct http_request *request, uint64_t length,
-                                      uint64_t *first, uint64_t *count)
-{
-    const char *if_range = http_header(request, "If-Range");
-    const char *range = http_header(request, "Range");
-    if (if_range && (!request->etag[0] || strcmp(if_range, request->etag) != 0))
-        range = NULL;
-    return range_parse(range, length, first, count);
-}
-
-static int apply_range(struct http_request *request, uint64_t length, uint64_t *first,
-                       uint64_t *count)
-{
-    char text[96];
-    http_set_header(request, "Accept-Ranges", "bytes");
-    switch (wanted_range(request, length, first, count)) {
-    case RANGE_PART:
-        (void)text_format(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)*first,
-                          (unsigned long long)(*first + *count - 1), (unsigned long long)length);
-        http_set_header(request, "Content-Range", text);
-        return 206;
-    case RANGE_UNSATISFIABLE:
-        (void)text_format(text, sizeof text, "bytes */%llu", (unsigned long long)length);
-        http_set_header(request, "Content-Range", text);
-        return 416;
-    default:
-        return 200;
-    }
+    send_whole(request, &head, &chain);
 }
 
 void http_respond_chain(struct http_request *request, int status, const char *type,
                         struct chain *body)
 {
-    struct writer head = {0};
     struct chain part = {0};
     uint64_t first = 0, count = body->bytes;
-    if (status == 200 && not_modified(request)) {
-        response_head(request, 304, type, -1, &head);
-        chain_fini(body);
-        send_answer(request, &head, NULL);
-        return;
-    }
     if (status == 200)
-        status = apply_range(request, body->bytes, &first, &count);
-    if (status == 416) {
+        status = response_select(request, body->bytes, &first, &count);
+    if (status == 304 || status == 416) {
         chain_fini(body);
-        http_respond_error(request, 416, "nothing of this range is there");
+        response_without_body(request, status);
         return;
     }
-    chain_add_range(&part, body, first, count);
+    if (count == body->bytes)
+        chain_move(&part, body);
+    else
+        chain_add_range(&part, body, first, count);
     chain_fini(body);
+    struct writer head;
     response_head(request, status, type, (int64_t)count, &head);
-    send_answer(request, &head, &part);
-}
-
-static const char *error_name(int status)
-{
-    switch (status) {
-    case 400: return "bad_request";
-    case 401: return "unauthorized";
-    case 403: return "forbidden";
-    case 404: return "not_found";
-    case 405: return "method_not_allowed";
-    case 416: return "range_not_satisfiable";
-    case 503: return "unavailable";
-    default: return "error";
-    }
+    send_whole(request, &head, &part);
 }
 
 static struct buf *error_body(int status, const char *detail)
@@ -248,8 +312,8 @@ static struct buf *error_body(int status, const char *detail)
     struct json json;
     json_init(&json, &writer);
     json_object_begin(&json);
-    json_key_text(&json, "error", error_name(status));
-    json_key_text(&json, "reason", detail ? detail : response_status_text(status));
+    json_key_text(&json, "error", status_of(status)->name);
+    json_key_text(&json, "reason", detail ? detail : status_of(status)->line + 4);
     json_object_end(&json);
     writer_text(&writer, "\n");
     return writer_take(&writer);
@@ -258,14 +322,14 @@ static struct buf *error_body(int status, const char *detail)
 void http_respond_error(struct http_request *request, int status, const char *detail)
 {
     struct buf *body = error_body(status, detail);
-    struct writer head = {0};
     struct chain chain = {0};
     chain_take(&chain, &body);
-    request->etag[0] = '\0';
+    request->etag[0] = 0;
     if (status == 503)
         http_set_header(request, "Retry-After", "2");
+    struct writer head;
     response_head(request, status, "application/json", (int64_t)chain.bytes, &head);
-    send_answer(request, &head, &chain);
+    send_whole(request, &head, &chain);
 }
 
 void http_redirect(struct http_request *request, int status, const char *location)
@@ -277,146 +341,17 @@ void http_redirect(struct http_request *request, int status, const char *locatio
 
 void response_refuse(struct http_conn *conn, int status, const char *why)
 {
-    struct writer out = {0};
+    struct writer out;
+    struct chain chain = {0};
     struct buf *body = error_body(status, why);
-    write_head(conn->server, status, true, &out);
-    writer_printf(&out, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+    write_first_lines(conn->server, status, &out);
+    writer_printf(&out,
+                  "Connection: close\r\nContent-Type: application/json\r\n"
+                  "Content-Length: %zu\r\n\r\n",
                   body->length);
-    writer_bytes(&out, body->data, body->length);
-    conn_write_copy(conn->conn, out.buf->data, out.buf->length);
-    writer_fini(&out);
-    buf_unref(&body);
-}
-
-// ---- bodies made piece by piece ----------------------------------------------------------------
-
-static void run_proceed(void *arg)
-{
-    struct http_request *request = arg;
-    if (request->stream && request->owner)
-        request->stream->proceed(request->stream_arg, request);
-}
-
-static void run_stop(void *arg)
-{
-    struct http_request *request = arg;
-    request->stop(request->stream_arg);
-}
-
-// Its owner is above us on the stack, as a rule: it lets go at the end of the turn.
-static void stop_later(struct http_request *request, const struct http_body *body, void *arg)
-{
-    request->stream = NULL;
-    request->stop = body->stop;
-    request->stream_arg = arg;
-    loop_defer(request->server->loop, &request->stopping, run_stop, request);
-}
-
-static void finish_stream(struct http_request *request, bool whole)
-{
-    stop_later(request, request->stream, request->stream_arg);
-    request->state = ANSWER_DONE;
-    request->close_after |= !whole;
-    http_answer_done(request);
-}
-
-void http_respond_stream(struct http_request *request, const char *type, int64_t length,
-                         const struct http_body *body, void *arg, uint64_t *first,
-                         uint64_t *count)
-{
-    struct writer head = {0};
-    int status = 200;
-    *first = 0;
-    *count = length < 0 ? UINT64_MAX : (uint64_t)length;
-    if (length >= 0)
-        status = apply_range(request, (uint64_t)length, first, count);
-    if (status == 416) {
-        *count = 0;
-        stop_later(request, body, arg);
-        http_respond_error(request, 416, "nothing of this range is there");
-        return;
-    }
-    request->left = *count;
-    if (length < 0 && request->head.minor == 1) {
-        request->chunked = true;
-        http_set_header(request, "Transfer-Encoding", "chunked");
-    } else if (length < 0) {
-        request->close_after = true;
-    }
-    response_head(request, status, type, length < 0 ? -1 : (int64_t)*count, &head);
-    if (request->owner)
-        conn_write_copy(request->owner->conn, head.buf->data, head.buf->length);
-    writer_fini(&head);
-    request->state = ANSWER_STREAM;
-    request->stream = body;
-    request->stream_arg = arg;
-    if (request->head_only || *count == 0) {
-        request->chunked = false;
-        finish_stream(request, true);
-        return;
-    }
-    loop_defer(request->server->loop, &request->proceeding, run_proceed, request);
-}
-
-bool http_body_write(struct http_request *request, struct chain *bytes)
-{
-    if (!request->stream || !request->owner || bytes->bytes == 0) {
-        chain_fini(bytes);
-        return false;
-    }
-    ENSURE(bytes->bytes <= request->left);
-    request->left -= bytes->bytes;
-    request->server->stats.bytes_out += bytes->bytes;
-    if (request->chunked) {
-        char size[24];
-        (void)text_format(size, sizeof size, "%zx\r\n", bytes->bytes);
-        conn_write_copy(request->owner->conn, size, strlen(size));
-        conn_write(request->owner->conn, bytes);
-        conn_write_copy(request->owner->conn, "\r\n", 2);
-    } else {
-        conn_write(request->owner->conn, bytes);
-    }
-    if (request->left == 0) {
-        finish_stream(request, true);
-        return false;
-    }
-    return !conn_full(request->owner->conn);
-}
-
-void http_body_end(struct http_request *request)
-{
-    if (!request->stream)
-        return;
-    if (request->chunked && request->owner)
-        conn_write_copy(request->owner->conn, "0\r\n\r\n", 5);
-    finish_stream(request, request->chunked);
-}
-
-void response_drained(struct http_request *request)
-{
-    if (request->stream)
-        loop_defer(request->server->loop, &request->proceeding, run_proceed, request);
-}
-
-struct conn *http_take_over(struct http_request *request, const char *type)
-{
-    struct http_conn *owner = request->owner;
-    ENSURE(owner && request->state == ANSWER_NONE);
-    struct writer head = {0};
-    request->close_after = true;
-    http_set_header(request, "Cache-Control", "no-cache");
-    response_head(request, 200, type, -1, &head);
-    if (request->head_only) {
-        send_answer(request, &head, NULL);
-        return NULL;
-    }
-    struct conn *conn = owner->conn;
-    conn_pause(conn, false);
-    conn_write_copy(conn, head.buf->data, head.buf->length);
-    writer_fini(&head);
-    request->state = ANSWER_DONE;
-    request->close_after = true;
-    owner->conn = NULL; // it lives on with its new owner
-    http_answer_done(request);
-    return conn;
+    struct buf *head = writer_take(&out);
+    chain_take(&chain, &head);
+    chain_take(&chain, &body);
+    conn->server->stats.bytes_out += chain.bytes;
+    conn_write(conn->conn, &chain);
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+// Routes, kept in the order of their worth, so that the first that matches is the one. Nearly all
+// that do not match are told by the end of the path, before anything is compared in parts.
 #include "router.h"
 
 #include <string.h>
@@ -6,12 +8,23 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-static unsigned count_parts(const char *text)
+static bool ends_open(const char *pattern, size_t length)
 {
-    unsigned parts = 1;
-    for (; *text; text++)
-        parts += *text == '/';
-    return parts;
+    return pattern[0] == '/' && length > 2 && strcmp(pattern + length - 2, "/*") == 0;
+}
+
+static struct router_entry entry_of(const struct http_route *route, void *arg)
+{
+    const char *pattern = route->pattern;
+    const char *star = strrchr(pattern, '*');
+    struct router_entry entry = {.route = route, .arg = arg, .parts = 1};
+    entry.ending = star ? star + 1 : pattern;
+    entry.ending_length = (unsigned)strlen(entry.ending);
+    for (const char *at = pattern; *at; at++) {
+        entry.literal += *at != '*';
+        entry.parts += *at == '/';
+    }
+    return entry;
 }
 
 void router_add(struct router *router, const struct http_route *routes, void *arg)
@@ -20,13 +33,13 @@ void router_add(struct router *router, const struct http_route *routes, void *ar
         if (router->count == router->capacity) {
             router->capacity = router->capacity ? router->capacity * 2 : 32;
             router->entries =
-                mem_resize(router->entries, router->capacity * sizeof *router->entries);
+                mem_resize(router->entries, router->capacity * sizeof(*router->entries));
         }
-        struct router_entry *entry = &router->entries[router->count++];
-        *entry = (struct router_entry){
-            .route = routes, .arg = arg, .parts = count_parts(routes->pattern)};
-        for (const char *at = routes->pattern; *at; at++)
-            entry->literal += *at != '*';
+        struct router_entry entry = entry_of(routes, arg);
+        size_t at = router->count++;
+        for (; at > 0 && router->entries[at - 1].literal < entry.literal; at--)
+            router->entries[at] = router->entries[at - 1];
+        router->entries[at] = entry;
     }
 }
 
@@ -42,7 +55,7 @@ static bool parts_match(const char *pattern, const char *text)
     char a[128], b[256];
     for (;;) {
         size_t p = strcspn(pattern, "/"), t = strcspn(text, "/");
-        if (!text_copy_n(a, sizeof a, pattern, p) || !text_copy_n(b, sizeof b, text, t) ||
+        if (!text_copy_n(a, sizeof(a), pattern, p) || !text_copy_n(b, sizeof(b), text, t) ||
             !text_glob(a, b))
             return false;
         if (!pattern[p] || !text[t])
@@ -52,58 +65,62 @@ static bool parts_match(const char *pattern, const char *text)
     }
 }
 
-// Where the last `parts` components of path begin; NULL when there are not more than those.
-static const char *last_parts(const char *path, unsigned parts)
+// Where the last `parts` components of path begin; NULL when nothing stands before them.
+static const char *last_parts(const char *path, size_t length, unsigned parts)
 {
-    const char *at = path + strlen(path);
-    while (at > path)
+    const char *at = path + length;
+    while (at > path) {
         if (*--at == '/' && --parts == 0)
-            return at > path ? at + 1 : NULL; // something must stand before: the name
+            return at > path ? at + 1 : NULL;
+    }
     return NULL;
 }
 
-static bool entry_match(const struct router_entry *entry, const char *path, size_t *prefix_length,
-                        const char **tail)
+static bool entry_match(const struct router_entry *entry, const char *path, size_t length,
+                        size_t *prefix_length, const char **tail)
 {
     const char *pattern = entry->route->pattern;
-    size_t length = strlen(pattern);
-    *prefix_length = 0;
+    if (length < entry->ending_length ||
+        memcmp(path + length - entry->ending_length, entry->ending, entry->ending_length) != 0)
+        return false;
     if (pattern[0] != '/') {
-        *tail = last_parts(path, entry->parts);
+        *tail = last_parts(path, length, entry->parts);
         if (!*tail || !parts_match(pattern, *tail))
             return false;
         *prefix_length = (size_t)(*tail - path) - 2; // without both slashes
         return true;
     }
-    if (length > 2 && strcmp(pattern + length - 2, "/*") == 0) {
-        if (strncmp(path, pattern, length - 1) != 0 || !path[length - 1])
+    size_t pattern_length = strlen(pattern);
+    *prefix_length = 0;
+    if (ends_open(pattern, pattern_length)) {
+        *tail = path + pattern_length - 1;
+        if (length < pattern_length || memcmp(path, pattern, pattern_length - 1) != 0)
             return false;
-        *tail = path + length - 1;
-        *prefix_length = strlen(*tail);
+        *prefix_length = length - (pattern_length - 1);
         return true;
     }
     *tail = path + 1;
-    return strcmp(pattern, path) == 0;
+    return parts_match(pattern, path);
 }
 
 const struct router_entry *router_find(const struct router *router, const char *path,
                                        enum http_method method, size_t *prefix_length,
                                        const char **tail, unsigned *methods)
 {
-    const struct router_entry *best = NULL;
+    size_t length = strlen(path);
     *methods = 0;
     for (size_t i = 0; i < router->count; i++) {
         const struct router_entry *entry = &router->entries[i];
-        size_t length;
+        size_t prefix;
         const char *rest;
-        if (!entry_match(entry, path, &length, &rest))
+        if (!entry_match(entry, path, length, &prefix, &rest))
             continue;
         *methods |= entry->route->methods;
-        if (!(entry->route->methods & method) || (best && best->literal >= entry->literal))
+        if (!(entry->route->methods & method))
             continue;
-        best = entry;
-        *prefix_length = length;
+        *prefix_length = prefix;
         *tail = rest;
+        return entry;
     }
-    return best;
+    return NULL;
 }

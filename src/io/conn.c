@@ -7,7 +7,8 @@
 // 3. Callbacks come from the transport's events, from `work` or from `resume`: never from inside a
 //    call of the owner.
 // 4. `in` and the array of `out` exist only while there are bytes in them.
-// 5. Write interest exists only while `blocked`: a send that takes everything costs one system call.
+// 5. Write interest exists only while `blocked`: a send that takes everything costs one system
+//    call.
 #include "io/conn.h"
 
 #include <string.h>
@@ -235,8 +236,10 @@ void conn_writable(struct conn *conn)
     }
 }
 
-static void queue_grown(struct conn *conn)
+static void queue_grown(struct conn *conn, bool was_empty)
 {
+    if (was_empty) // whoever watches for a stall counts from here
+        conn->progress_us = now_us();
     if (conn->out.bytes > CONN_OUT_LOW)
         conn->drain_due = true;
     if (conn->state == CONN_OPEN && !conn->blocked)
@@ -247,8 +250,9 @@ void conn_write(struct conn *conn, struct chain *chain)
 {
     OBJ_CHECK(conn, CONN_MAGIC);
     if (conn->state != CONN_CLOSED && !conn->finishing) {
+        bool was_empty = queue_empty(conn);
         chain_move(&conn->out, chain);
-        queue_grown(conn);
+        queue_grown(conn, was_empty);
     }
     chain_fini(chain);
 }
@@ -258,8 +262,9 @@ void conn_write_copy(struct conn *conn, const void *data, size_t length)
     OBJ_CHECK(conn, CONN_MAGIC);
     if (conn->state == CONN_CLOSED || conn->finishing)
         return;
+    bool was_empty = queue_empty(conn);
     chain_add_copy(&conn->out, data, length);
-    queue_grown(conn);
+    queue_grown(conn, was_empty);
 }
 
 size_t conn_queued(const struct conn *conn)
@@ -450,6 +455,10 @@ void conn_readable_later(struct conn *conn)
 
 void conn_readable(struct conn *conn)
 {
+    uint8_t first;
+    if (conn->bytes_in == 0 && conn->transport == &conn_tcp && conn->events->on_first &&
+        recv(conn->descriptor, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
+        conn->events->on_first(conn->arg, first);
     for (int i = 0; conn_wants_read(conn); i++) {
         if (i == READS_PER_TURN) {
             if (conn->transport == &conn_tls) // the socket may not announce again what TLS holds
@@ -534,6 +543,16 @@ void conn_start_tls(struct conn *conn, struct tls_context *tls)
     conn_tls_attach(conn, tls, true);
     // The hello is in `in` once on_data has returned.
     loop_later(conn->loop, &conn->resume, conn_resume, conn);
+}
+
+int conn_take_descriptor(struct conn *conn)
+{
+    OBJ_CHECK(conn, CONN_MAGIC);
+    ENSURE(conn->state == CONN_OPEN && conn->transport == &conn_tcp && conn->bytes_in == 0);
+    int descriptor = conn->descriptor;
+    conn_close(conn, REASON_REPLACED); // no event is wanted any more
+    conn->descriptor = -1;
+    return descriptor;
 }
 
 // ---- questions ---------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ enum conn_state { CONN_CONNECTING, CONN_HANDSHAKE, CONN_OPEN, CONN_CLOSED };
 enum { CONN_AGAIN = -1, CONN_TROUBLE = -2 };
 
 struct conn_transport {
-    // Takes bytes towards the peer. Count taken; less than given: full, and the transport is to call
-    // conn_writable when there is room. CONN_TROUBLE: conn->trouble says why. With count 0: what the
-    // transport itself holds back.
+    // Takes bytes towards the peer. Count taken; less than given: full, and the transport is to
+    // call conn_writable when there is room. CONN_TROUBLE: conn->trouble says why. With count 0:
+    // what the transport itself holds back.
     ssize_t (*send)(struct conn *conn, const struct iovec *vectors, int count);
     // Count received, 0 at the peer's end, CONN_AGAIN or CONN_TROUBLE.
     ssize_t (*receive)(struct conn *conn, uint8_t *data, size_t room);
@@ -102,7 +102,8 @@ enum reason conn_reason_of_errno(int error, bool connecting);
 void conn_dial_start(struct conn *conn, const char *host, uint16_t port, struct tls_context *tls);
 void conn_dial_cancel(struct conn *conn); // no-op when not dialling
 
-// conn_tls.c: a connected TCP conn becomes a TLS one, in state HANDSHAKE; a dialling one says hello.
+// conn_tls.c: a connected TCP conn becomes a TLS one, in state HANDSHAKE; a dialling one says
+// hello.
 void conn_tls_attach(struct conn *conn, struct tls_context *context, bool accepted);
 // What waits in conn->in are the first bytes of the handshake: takes them over.
 void conn_tls_take_early(struct conn *conn);

@@ -99,7 +99,7 @@ void conn_tcp_watch(struct conn *conn)
     conn->watched = wanted;
     if (!wanted)
         return;
-    ev_io_set(&conn->watcher, conn->descriptor, (int)wanted);
+    ev_io_modify(&conn->watcher, (int)wanted); // when nothing changed in the end: no system call
     ev_io_start(conn->loop->ev, &conn->watcher);
 }
 
@@ -111,7 +111,8 @@ void conn_tcp_shut(struct conn *conn)
 void conn_tcp_fini(struct conn *conn)
 {
     ev_io_stop(conn->loop->ev, &conn->watcher);
-    close(conn->descriptor);
+    if (conn->descriptor >= 0)
+        close(conn->descriptor);
     conn->descriptor = -1;
 }
 

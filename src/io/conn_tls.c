@@ -4,8 +4,8 @@
 // 1. OpenSSL never meets a full socket: what it writes is collected in `wire` and sent after each
 //    call; what the socket does not take is `held` by the connection. A plaintext byte that was
 //    taken is therefore encrypted exactly once, and nobody has to offer it again.
-// 2. Nothing new is encrypted while something is held: at most one batch of WIRE_SIZE per connection
-//    is beyond recall, the rest stays with its owner, who may still drop it.
+// 2. Nothing new is encrypted while something is held: at most one batch of WIRE_SIZE per
+//    connection is beyond recall, the rest stays with its owner, who may still drop it.
 // 3. Small slices that wait together share a record of up to 16 KB (22 bytes of overhead each).
 // 4. `wire` is empty between calls; it is shared because there is one thread.
 #include <openssl/err.h>

@@ -2,8 +2,8 @@
 // The worker threads of io/file: system calls and nothing else.
 //
 // 1. A worker touches the op it runs, the file of that op, and `shared` under its lock.
-// 2. Memory made here comes from malloc (raw, never base/mem, whose counters belong to the loop) and
-//    is handed over with the op.
+// 2. Memory made here comes from malloc (raw, never base/mem, whose counters belong to the loop)
+//    and is handed over with the op.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -355,6 +355,73 @@ static void conn_pause_false_offers_the_rest_again(void **state)
     wire_close(&wire);
 }
 
+struct taker {
+    struct conn *conn;
+    int descriptor, firsts;
+    enum reason reason;
+    uint8_t byte;
+};
+
+static void on_first(void *arg, uint8_t byte)
+{
+    struct taker *taker = arg;
+    taker->byte = byte;
+    taker->firsts++;
+    if (byte == 'T')
+        taker->descriptor = conn_take_descriptor(taker->conn);
+}
+
+static void on_taken(void *arg, enum reason reason)
+{
+    struct taker *taker = arg;
+    taker->reason = reason;
+    taker->conn = NULL;
+}
+
+static void conn_take_descriptor_gives_the_socket_untouched(void **state)
+{
+    (void)state;
+    static const struct conn_events events = {.on_first = on_first, .on_closed = on_taken};
+    struct taker taker = {.descriptor = -1};
+    struct wire wire = {0};
+    wire_open(&wire);
+    conn_set_events(wire.far.conn, &events, &taker);
+    taker.conn = wire.far.conn;
+    conn_end_send(&wire.near, "TLS?");
+    LOOP_UNTIL(wire.loop, taker.reason != REASON_NONE);
+    assert_int_equal(taker.byte, 'T');
+    assert_int_equal(taker.reason, REASON_REPLACED);
+    assert_int_equal(wire.near.closed, 0);
+    struct address from = *conn_local(wire.near.conn);
+    wire.far.conn = conn_accepted(wire.loop, taker.descriptor, &from, NULL,
+                                  conn_end_events(&wire.far), &wire.far);
+    LOOP_UNTIL(wire.loop, wire.far.got_length == 4);
+    assert_true(conn_end_got(&wire.far, "TLS?"));
+    wire_close(&wire);
+}
+
+static void conn_on_first_comes_once(void **state)
+{
+    (void)state;
+    static const struct conn_events events = {.on_first = on_first, .on_closed = on_taken};
+    struct taker taker = {.descriptor = -1};
+    struct wire wire = {0};
+    wire_open(&wire);
+    conn_set_events(wire.far.conn, &events, &taker);
+    taker.conn = wire.far.conn;
+    for (int i = 0; i < 3; i++) {
+        conn_end_send(&wire.near, "GET");
+        loop_turn(wire.loop, true);
+    }
+    while (conn_bytes_in(taker.conn) < 9)
+        loop_turn(wire.loop, true);
+    assert_int_equal(taker.firsts, 1);
+    conn_close(taker.conn, REASON_LOCAL);
+    wire.far.conn = NULL;
+    wire.far.closed = 1;
+    wire_close(&wire);
+}
+
 static void conn_connect_nobody_listens_is_refused(void **state)
 {
     (void)state;
@@ -456,6 +523,7 @@ TEST_MAIN(TEST(conn_connect_open_then_bytes_go_both_ways),
           TEST(conn_peer_end_with_on_end_still_takes_the_answer),
           TEST(conn_set_events_inside_on_data_offers_rest_to_new_owner),
           TEST(conn_pause_false_offers_the_rest_again),
+          TEST(conn_take_descriptor_gives_the_socket_untouched), TEST(conn_on_first_comes_once),
           TEST(conn_connect_nobody_listens_is_refused),
           TEST(conn_connect_localhost_tries_the_next_address),
           TEST(conn_connect_no_answer_is_connect_timeout),
