@@ -239,7 +239,8 @@ void live_tick(struct stream *stream)
     uint64_t sum = 0;
     for (unsigned i = 0; i < 10; i++)
         sum += live->second_bytes[i];
-    stream->stats.bitrate_bps = (uint32_t)(sum * 8 / 10);
+    live->seconds += live->seconds < 10;
+    stream->stats.bitrate_bps = (uint32_t)(sum * 8 / live->seconds);
     live->second = (live->second + 1) % 10;
     live->second_bytes[live->second] = 0;
 }

@@ -53,7 +53,7 @@ struct live {
     size_t window_count, window_capacity;
     uint64_t discontinuities_gone; // of entries that left the window
     uint64_t second_bytes[10];          // payload by second, a ring
-    unsigned second;
+    unsigned second, seconds;           // the one being filled; how many count, at most ten
 };
 
 struct stream {
