@@ -15,12 +15,12 @@ enum codec {
 };
 
 struct codec_info {
-    const char *id;      // "H264"
+    const char *id; // "H264"
     enum media_kind kind;
-    const char *name;    // the API's name: "h264", "hevc", "aac", "pcma"
-    const char *mp4;     // four-character code of the sample entry: "avc1"
-    uint8_t ts_type;     // stream_type in a PMT (ISO/IEC 13818-1, table 2-34); 0: not carried in TS
-    const char *rtp;     // encoding name in SDP: "H264", "MPEG4-GENERIC"
+    const char *name; // the API's name: "h264", "hevc", "aac", "pcma"
+    const char *mp4;  // four-character code of the sample entry: "avc1"
+    uint8_t ts_type;  // stream_type in a PMT (ISO/IEC 13818-1, table 2-34); 0: not carried in TS
+    const char *rtp;  // encoding name in SDP: "H264", "MPEG4-GENERIC"
 };
 
 const struct codec_info *codec_info(enum codec codec);

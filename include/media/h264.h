@@ -15,11 +15,11 @@ enum { H264_SLICE = 1, H264_IDR = 5, H264_SEI = 6, H264_SPS = 7, H264_PPS = 8, H
 
 struct h264_sps {
     uint8_t profile, constraints, level;
-    uint32_t width, height; // after cropping; a cropping that leaves nothing is ignored
+    uint32_t width, height;    // after cropping; a cropping that leaves nothing is ignored
     uint32_t fps_num, fps_den; // from VUI timing, 0/0 when absent or absurd
     uint32_t reorder_frames; // max_num_reorder_frames: from VUI, else what profile and level allow;
                              // 0 for profiles without B pictures
-    bool reorder_known;      // it came from the VUI, or the profile or POC type rules B pictures out
+    bool reorder_known; // it came from the VUI, or the profile or POC type rules B pictures out
     unsigned log2_max_frame_num, log2_max_poc_lsb, poc_type;
     uint8_t chroma_format, bit_depth_luma, bit_depth_chroma; // 1 = 4:2:0; 8 to 14
     bool frame_mbs_only, separate_colour_planes, delta_pic_order_always_zero;
@@ -45,32 +45,35 @@ MUST_USE int h264_param_sets_add(struct param_sets *sets, struct bytes nal);
 // *out has count one, and is NULL on failure.
 MUST_USE int h264_config_make(struct param_sets *sets, struct buf **out);
 // Makes a track from avcC: config (a new reference, or a copy when its NAL lengths are not four
-// bytes wide as those of our frames are), codec, size, rate, timescale 90000. ERR_INVALID when there
-// is no SPS in it that can be read: *out is then undefined and owns nothing.
+// bytes wide as those of our frames are), codec, size, rate, timescale 90000. ERR_INVALID when
+// there is no SPS in it that can be read: *out is then undefined and owns nothing.
 MUST_USE int h264_track_from_config(struct buf *config, struct track *out);
 // Reads the sets back out of an avcC into sets (zeroed or filled before), and its NAL length width
 // (1, 2 or 4). ERR_INVALID, ERR_LIMIT; what was read until then stays in sets.
 MUST_USE int h264_config_parse(struct bytes avcc, struct param_sets *sets, unsigned *width);
 
 // What one NAL unit is.
-static inline unsigned h264_nal_type(struct bytes nal) { return nal.length ? nal.data[0] & 31 : 0; }
+static inline unsigned h264_nal_type(struct bytes nal)
+{
+    return nal.length ? nal.data[0] & 31 : 0;
+}
 
-// Joins NAL units of one access unit into canonical form. Left out: parameter sets (they are offered
-// to `sets` when that is not NULL; one that is refused is only left out), delimiters, end of sequence,
-// filler. Feed with h264_au_add or h265_au_add. A zeroed builder is empty.
+// Joins NAL units of one access unit into canonical form. Left out: parameter sets (they are
+// offered to `sets` when that is not NULL; one that is refused is only left out), delimiters, end
+// of sequence, filler. Feed with h264_au_add or h265_au_add. A zeroed builder is empty.
 struct au_builder {
     struct buf *buf; // growing, owned; NULL when empty
     bool key;        // decoding can begin here: IDR, IRAP (H.265), or a recovery point, see below
     bool has_picture;
-    bool droppable; // all slices have nal_ref_idc 0 (H.264); sub-layer non-reference (H.265)
+    bool droppable;   // all slices have nal_ref_idc 0 (H.264); sub-layer non-reference (H.265)
     bool set_refused; // a parameter set in it was not taken: the picture may not be decodable
     bool has_sps, has_recovery, recovery_gradual; // H.264: what stood before the picture
 };
 void au_builder_reset(struct au_builder *au);
 // ERR_LIMIT past FRAME_BYTES_MAX or without memory, ERR_INVALID for an empty unit or one with the
-// forbidden bit; the builder is then as it was. Cameras with open GOPs or gradual refresh have no IDR
-// after the first: a recovery point SEI, or an SPS, before an I picture makes it a key as well, and so
-// does a recovery point that is some frames away before any picture.
+// forbidden bit; the builder is then as it was. Cameras with open GOPs or gradual refresh have no
+// IDR after the first: a recovery point SEI, or an SPS, before an I picture makes it a key as well,
+// and so does a recovery point that is some frames away before any picture.
 MUST_USE int h264_au_add(struct au_builder *au, struct param_sets *sets, struct bytes nal);
 // Count one, builder empty; NULL when no picture was added.
 struct buf *au_builder_take(struct au_builder *au, bool *key, bool *droppable);

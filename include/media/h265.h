@@ -5,8 +5,15 @@
 
 #include "media/h264.h"
 
-enum { H265_IRAP_FIRST = 16, H265_IRAP_LAST = 23, H265_VPS = 32, H265_SPS = 33, H265_PPS = 34,
-       H265_AUD = 35, H265_SEI_PREFIX = 39 };
+enum {
+    H265_IRAP_FIRST = 16,
+    H265_IRAP_LAST = 23,
+    H265_VPS = 32,
+    H265_SPS = 33,
+    H265_PPS = 34,
+    H265_AUD = 35,
+    H265_SEI_PREFIX = 39
+};
 
 struct h265_sps {
     uint8_t id, profile_space, tier, profile, level;
@@ -16,8 +23,8 @@ struct h265_sps {
     uint8_t chroma_format, bit_depth_luma, bit_depth_chroma, temporal_layers, temporal_nested;
 };
 
-// All as their twins in h264.h; nal units have two header bytes. Units of layers above the base layer
-// are left out of access units.
+// All as their twins in h264.h; nal units have two header bytes. Units of layers above the base
+// layer are left out of access units.
 MUST_USE int h265_sps_parse(struct bytes nal, struct h265_sps *out);
 MUST_USE int h265_param_sets_add(struct param_sets *sets, struct bytes nal);
 MUST_USE int h265_config_make(struct param_sets *sets, struct buf **out); // hvcC

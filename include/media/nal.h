@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-// Next NAL unit of an annex B byte stream, without start code and trailing zeros; moves *in past it.
-// ERR_NOT_FOUND at the end.
+// Next NAL unit of an annex B byte stream, without start code and trailing zeros; moves *in past
+// it. ERR_NOT_FOUND at the end.
 MUST_USE int nal_next_annexb(struct bytes *in, struct bytes *nal);
 // Next NAL unit behind a big-endian length of `width` (1, 2 or 4) bytes. ERR_NOT_FOUND at the end,
 // ERR_INVALID when the length runs past the end.

@@ -16,15 +16,16 @@ struct track {
     enum codec codec;
     enum media_kind kind;
     uint32_t timescale; // ticks a second: 90000 for video, the sample rate for audio
-    // The form MP4 stores: avcC, hvcC, av1C, AudioSpecificConfig, dOps; NULL for G.711. One reference.
+    // The form MP4 stores: avcC, hvcC, av1C, AudioSpecificConfig, dOps; NULL for G.711. One
+    // reference.
     struct buf *config;
     // The whole ISO sample entry box when the codec is CODEC_OTHER_*, else NULL. One reference.
     struct buf *sample_entry;
-    char language[4];                     // ISO 639-2, "und" when unknown
-    uint32_t width, height;               // video, in pixels after cropping; 0 unknown
-    uint32_t fps_num, fps_den;            // video, 0/0 when unknown or variable
-    uint32_t sample_rate, channels;       // audio
-    uint32_t bitrate;                     // bits a second as declared by the source, 0 unknown
+    char language[4];               // ISO 639-2, "und" when unknown
+    uint32_t width, height;         // video, in pixels after cropping; 0 unknown
+    uint32_t fps_num, fps_den;      // video, 0/0 when unknown or variable
+    uint32_t sample_rate, channels; // audio
+    uint32_t bitrate;               // bits a second as declared by the source, 0 unknown
 };
 
 // A zeroed track of that codec, with its kind and language "und"; the timescale is still to be set.
@@ -45,7 +46,8 @@ struct tracks *tracks_new(struct track *track, unsigned count);
 struct tracks *tracks_ref(struct tracks *tracks);
 void tracks_unref(struct tracks **tracks); // NULL is fine, is NULL afterwards
 long tracks_live_count(void);              // lists that exist, for tests and metrics
-// Same codecs, timescales, configurations and sizes in the same order; the generation is not compared.
+// Same codecs, timescales, configurations and sizes in the same order; the generation is not
+// compared.
 bool tracks_equal(const struct tracks *a, const struct tracks *b);
 // First track of the kind, or -1.
 int tracks_find(const struct tracks *tracks, enum media_kind kind);

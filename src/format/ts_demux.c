@@ -4,10 +4,10 @@
 //   WAITING   tracks are being found; frames are held, bounded in number, bytes and time
 //   RUNNING   a list was given out; frames go through
 //
-// WAITING -> RUNNING by release: every stream of the programme has shown its parameters, or a bound of
-// what is held was met (a stream that is announced and never comes must not hold up the others).
-// RUNNING -> WAITING by apply_program: the PMT names streams that were not there before. A change of
-// parameters, or a stream that shows itself late, stays RUNNING and gives a new list.
+// WAITING -> RUNNING by release: every stream of the programme has shown its parameters, or a bound
+// of what is held was met (a stream that is announced and never comes must not hold up the others).
+// RUNNING -> WAITING by apply_program: the PMT names streams that were not there before. A change
+// of parameters, or a stream that shows itself late, stays RUNNING and gives a new list.
 //
 // 1. Every frame given out refers to the last list given out.
 // 2. carry[0, carry_length) are bytes not yet understood as packets; when synchronised they begin a
@@ -38,6 +38,7 @@ struct input {
     struct ts_elementary *es; // owned
     uint8_t continuity;
     bool has_continuity;
+    bool indicated; // a discontinuity_indicator came since the last time
     enum pes_state state;
     uint8_t head[PES_HEAD_MAX];
     size_t head_length;
@@ -73,7 +74,8 @@ struct ts_demux {
     int64_t held_since_us;
 };
 
-// ---- tracks and frames ---------------------------------------------------------------------------
+// ---- tracks and frames
+// ---------------------------------------------------------------------------
 
 // Makes the list of all streams whose parameters are known and gives it out when it differs.
 static void give_tracks(struct ts_demux *demux)
@@ -139,8 +141,8 @@ static bool all_known(const struct ts_demux *demux)
     return true;
 }
 
-// Parameters changed while frames wait: those that were made with the old ones could not be told from
-// the new ones later.
+// Parameters changed while frames wait: those that were made with the old ones could not be told
+// from the new ones later.
 static void drop_held(struct ts_demux *demux, const struct ts_elementary *es)
 {
     unsigned kept = 0;
@@ -180,7 +182,8 @@ static void on_frame(void *arg, struct ts_elementary *es, struct frame **frame)
         release(demux);
 }
 
-// ---- tables --------------------------------------------------------------------------------------
+// ---- tables
+// --------------------------------------------------------------------------------------
 
 static void input_free(struct input **input)
 {
@@ -208,7 +211,8 @@ static void apply_program(struct ts_demux *demux, const struct ts_program *progr
     }
     if (!added && program->count == demux->count)
         return;
-    // Streams that end give what they have, and what is held goes out under the list it was made for.
+    // Streams that end give what they have, and what is held goes out under the list it was made
+    // for.
     for (unsigned j = 0; j < demux->count; j++) {
         bool stays = false;
         for (unsigned i = 0; i < program->count; i++)
@@ -261,7 +265,8 @@ static void on_pat(void *arg, struct bytes section)
     demux->pmt.open = false;
 }
 
-// ---- PES -----------------------------------------------------------------------------------------
+// ---- PES
+// -----------------------------------------------------------------------------------------
 
 // 33 bits with markers between (2.4.3.6).
 static uint64_t read_time(const uint8_t *at)
@@ -291,6 +296,8 @@ static bool begin_pes(struct ts_demux *demux, struct input *input)
         if (head[7] & 0x40 && head[8] >= 10)
             dts = read_time(head + 14);
         time.known = true;
+        time.jump = input->indicated;
+        input->indicated = false;
         time.dts = unwrap_next(&demux->unwrap, dts);
         // pts - dts modulo 2^33, as a signed number
         time.pts = time.dts + ((int64_t)((pts - dts) << 31) >> 31);
@@ -322,7 +329,8 @@ static void pes_payload(struct ts_demux *demux, struct input *input, struct byte
         ts_elementary_data(input->es, payload);
 }
 
-// ---- packets -------------------------------------------------------------------------------------
+// ---- packets
+// -------------------------------------------------------------------------------------
 
 // False when the packet is a repetition of the one before it.
 static bool check_continuity(struct ts_demux *demux, struct input *input, unsigned continuity,
@@ -367,7 +375,7 @@ static void take_packet(struct ts_demux *demux, const uint8_t *packet)
     }
     if (discontinuity && pid == demux->pcr_pid)
         for (unsigned i = 0; i < demux->count; i++)
-            demux->input[i]->es->discontinuity = true;
+            demux->input[i]->indicated = true;
     if (!(packet[3] & 0x10) || payload.length == 0)
         return;
     if (pid == TS_PID_PAT) {
@@ -399,8 +407,8 @@ static size_t find_sync(const struct ts_demux *demux)
     return demux->carry_length;
 }
 
-// Takes the packets out of carry, which is searched for them first when out of step. What is left is
-// less than a packet, or, out of step, too little to tell.
+// Takes the packets out of carry, which is searched for them first when out of step. What is left
+// is less than a packet, or, out of step, too little to tell.
 static void take_carry(struct ts_demux *demux, bool final)
 {
     while (demux->carry_length >= TS_PACKET) {
@@ -446,7 +454,8 @@ void ts_demux_input(struct ts_demux *demux, struct bytes bytes)
     }
 }
 
-// ---- life ----------------------------------------------------------------------------------------
+// ---- life
+// ----------------------------------------------------------------------------------------
 
 struct ts_demux *ts_demux_new(const struct ts_demux_events *events, void *arg)
 {

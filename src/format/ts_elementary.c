@@ -11,7 +11,8 @@
 //
 // 1. data[0, length) has not been given out; mark <= length while pending.
 // 2. Nothing comes out before its time and its track are known, nor, for video, before a key frame.
-// 3. No start code begins in data[1, scanned): a NAL unit that grows through many PES is not searched
+// 3. No start code begins in data[1, scanned): a NAL unit that grows through many PES is not
+// searched
 //    again from its beginning each time.
 // 4. Memory: at most PAYLOAD_MAX here, and as much in the access unit builder.
 #include "ts_elementary.h"
@@ -115,7 +116,15 @@ static void give(struct ts_elementary *es, struct buf **buf, unsigned flags, int
                  int64_t cts, uint32_t duration)
 {
     struct frame *frame = frame_new(0, buf);
+    // Segments that were put one behind the other say at each border that the clock may jump. Only
+    // a clock that did is worth the word.
+    if (es->may_jump && es->gave &&
+        (dts < es->last_dts || dts - es->last_dts > es->track.timescale))
+        es->discontinuity = true;
     frame->flags = (uint8_t)(flags | (es->discontinuity ? FRAME_DISCONTINUITY : 0));
+    es->gave = true;
+    es->last_dts = dts;
+    es->may_jump = false;
     frame->dts = dts;
     frame->cts = (int32_t)cts;
     frame->duration = duration;
@@ -123,7 +132,8 @@ static void give(struct ts_elementary *es, struct buf **buf, unsigned flags, int
     es->on_frame(es->arg, es, &frame);
 }
 
-// ---- video ---------------------------------------------------------------------------------------
+// ---- video
+// ---------------------------------------------------------------------------------------
 
 // Takes new parameter sets into use; they are complete when a key frame comes.
 static void update_video_track(struct ts_elementary *es)
@@ -172,6 +182,7 @@ static void begin_picture(struct ts_elementary *es)
         if (step > 0 && step <= STEP_MAX)
             es->step = step;
         es->au_time = es->time;
+        es->may_jump = es->time.jump;
         es->timed_dts = es->time.dts;
         es->since_time = 1;
         es->time.known = false;
@@ -202,7 +213,8 @@ static void add_nal(struct ts_elementary *es, struct bytes nal)
         es->corrupt = true;
 }
 
-// Eats the NAL units of data[0, end). When they are not `complete` the last one stays: it may go on.
+// Eats the NAL units of data[0, end). When they are not `complete` the last one stays: it may go
+// on.
 static void drain_video(struct ts_elementary *es, size_t end, bool complete)
 {
     struct bytes in = bytes_of(es->data, end), nal;
@@ -233,8 +245,8 @@ static bool is_start_code(const uint8_t *four)
 
 static void begin_video(struct ts_elementary *es, const struct ts_time *time)
 {
-    bool repeated = es->last_head.known && time->pts == es->last_head.pts &&
-                    time->dts == es->last_head.dts;
+    bool repeated =
+        es->last_head.known && time->pts == es->last_head.pts && time->dts == es->last_head.dts;
     if (!time->known || repeated || es->pending)
         drain_video(es, es->length, false);
     if (!time->known || repeated)
@@ -267,7 +279,8 @@ static void video_data(struct ts_elementary *es, struct bytes payload)
     es->pending = false;
 }
 
-// ---- audio ---------------------------------------------------------------------------------------
+// ---- audio
+// ---------------------------------------------------------------------------------------
 
 struct unit {
     size_t head, length; // bytes in front of the payload; of the whole unit
@@ -373,8 +386,8 @@ static bool update_audio_track(struct ts_elementary *es, struct bytes in)
     return true;
 }
 
-// The clock of the unit that begins at `at`: what the PES head says, unless the count of samples says
-// the same within a millisecond, which is how exactly some writers know the time.
+// The clock of the unit that begins at `at`: what the PES head says, unless the count of samples
+// says the same within a millisecond, which is how exactly some writers know the time.
 static void set_clock(struct ts_elementary *es, size_t at)
 {
     if (!es->pending || at < es->mark)
@@ -385,6 +398,7 @@ static void set_clock(struct ts_elementary *es, size_t at)
     if (!es->has_clock || off > most || off < -most)
         es->clock = said;
     es->has_clock = true;
+    es->may_jump = es->next.jump;
 }
 
 static void give_unit(struct ts_elementary *es, size_t at, const struct unit *unit)
@@ -403,8 +417,9 @@ static void give_unit(struct ts_elementary *es, size_t at, const struct unit *un
     es->clock += unit->samples;
 }
 
-// Eats whole units. A unit that is not behind another one counts only when what follows it looks like
-// a unit too, or when it ends where the data end and nothing more is to be waited for (`final`).
+// Eats whole units. A unit that is not behind another one counts only when what follows it looks
+// like a unit too, or when it ends where the data end and nothing more is to be waited for
+// (`final`).
 static void drain_audio(struct ts_elementary *es, bool final)
 {
     size_t at = 0;
@@ -434,7 +449,8 @@ static void drain_audio(struct ts_elementary *es, bool final)
     consume(es, at);
 }
 
-// ---- both ----------------------------------------------------------------------------------------
+// ---- both
+// ----------------------------------------------------------------------------------------
 
 void ts_elementary_begin(struct ts_elementary *es, const struct ts_time *time)
 {

@@ -11,6 +11,7 @@
 // 90 kHz, unwrapped.
 struct ts_time {
     bool known;
+    bool jump; // the first one after a discontinuity_indicator: it may be another clock's
     int64_t pts, dts;
 };
 
@@ -27,6 +28,9 @@ struct ts_elementary {
     bool has_track;
     bool track_changed; // since the demuxer last looked
     bool discontinuity; // the next frame is not continuous with the one before it
+    bool may_jump;      // of the frame in the making: the time was that of a jump
+    bool gave;          // a frame, with last_dts
+    int64_t last_dts;
 
     // Payload not yet eaten: owned, at most PAYLOAD_MAX.
     uint8_t *data;
@@ -41,16 +45,16 @@ struct ts_elementary {
     size_t scanned; // see ts_elementary.c, invariant 3
     struct param_sets sets;
     struct au_builder au;
-    bool au_open;         // a NAL unit of the access unit in `au` was seen
-    struct ts_time time;  // of the first access unit that begins from now on; known: not yet given
+    bool au_open;        // a NAL unit of the access unit in `au` was seen
+    struct ts_time time; // of the first access unit that begins from now on; known: not yet given
     struct ts_time au_time;
-    int64_t step;         // 90 kHz, from one access unit to the next without a time; 0 unknown
-    unsigned since_time;  // access units since the last one with a time of its own
-    int64_t timed_dts;    // of that one
+    int64_t step;        // 90 kHz, from one access unit to the next without a time; 0 unknown
+    unsigned since_time; // access units since the last one with a time of its own
+    int64_t timed_dts;   // of that one
     bool started, corrupt;
 
     // Audio.
-    bool locked;       // the last unit ended where the next must begin
+    bool locked; // the last unit ended where the next must begin
     bool has_clock;
     int64_t clock;     // dts of the next unit, ticks of the track
     uint8_t config[2]; // AAC: what `track` was made from

@@ -4,7 +4,8 @@
 //
 // 1. The number of packets of a PES is known before its first byte is written, so that the room is
 //    reserved once and only the last packet is stuffed.
-// 2. PTS, DTS and PCR are the 64-bit absolute times modulo 2^33: a mux that starts in the middle of a
+// 2. PTS, DTS and PCR are the 64-bit absolute times modulo 2^33: a mux that starts in the middle of
+// a
 //    stream writes the same times as one that ran from its beginning.
 // 3. PCR is the dts of the leading track minus a constant, and never runs backwards within a run of
 //    dts. The constant is more than the longest that audio is held back.
@@ -50,6 +51,7 @@ struct mux_track {
     uint16_t pid;
     uint8_t stream_id;
     uint8_t continuity; // of the next packet
+    bool started;       // a packet was written
     struct aac_config aac;
     struct buf *head; // H.264, H.265: delimiter, then the parameter sets, as byte stream
     size_t delimiter; // bytes of head in front of a picture that is not key
@@ -82,7 +84,8 @@ struct packer {
     size_t unsent; // bytes of the PES, its head included, behind the open packet
 };
 
-// ---- tables --------------------------------------------------------------------------------------
+// ---- tables
+// --------------------------------------------------------------------------------------
 
 static void add_table(struct ts_mux *mux, uint16_t pid, const uint8_t *section, size_t length)
 {
@@ -121,8 +124,7 @@ static void make_tables(struct ts_mux *mux)
         memcpy(stream->language, track->language, sizeof(stream->language));
     }
     mux->table_packets = 0;
-    add_table(mux, TS_PID_PAT, section,
-              ts_psi_write_pat(section, mux->version, PROGRAM, PID_PMT));
+    add_table(mux, TS_PID_PAT, section, ts_psi_write_pat(section, mux->version, PROGRAM, PID_PMT));
     if (mux->title)
         add_table(mux, TS_PID_SDT, section,
                   ts_psi_write_sdt(section, mux->version, PROGRAM, mux->title));
@@ -145,7 +147,8 @@ void ts_mux_tables(struct ts_mux *mux, struct writer *out)
     }
 }
 
-// ---- tracks --------------------------------------------------------------------------------------
+// ---- tracks
+// --------------------------------------------------------------------------------------
 
 static void put_sets(struct writer *head, const struct param_sets *sets)
 {
@@ -228,8 +231,8 @@ int ts_mux_set_tracks(struct ts_mux *mux, struct tracks *tracks)
         if (track->codec == CODEC_OPUS)
             out->stream_id = 0xbd; // private_stream_1
         else
-            out->stream_id = (uint8_t)(track->kind == MEDIA_VIDEO ? 0xe0 + videos++
-                                                                  : 0xc0 + audios++);
+            out->stream_id =
+                (uint8_t)(track->kind == MEDIA_VIDEO ? 0xe0 + videos++ : 0xc0 + audios++);
     }
     if (carried == 0)
         return ERR_UNSUPPORTED;
@@ -239,6 +242,7 @@ int ts_mux_set_tracks(struct ts_mux *mux, struct tracks *tracks)
     for (unsigned i = 0; i < TRACKS_MAX; i++) {
         // Counters go on, and so does the memory for held audio.
         prepared[i].continuity = mux->track[i].continuity;
+        prepared[i].started = mux->track[i].started;
         prepared[i].held = mux->track[i].held;
         mux->track[i] = prepared[i];
     }
@@ -285,7 +289,8 @@ bool ts_mux_carries(const struct ts_mux *mux, unsigned track)
     return track < TRACKS_MAX && mux->track[track].carried;
 }
 
-// ---- packets -------------------------------------------------------------------------------------
+// ---- packets
+// -------------------------------------------------------------------------------------
 
 // Head of the next packet; `field`: bytes of adaptation field that it must have, in which the first
 // is the length and the second the flags, filled in by the caller. Stuffs when the PES ends in it.
@@ -377,15 +382,19 @@ static struct packer begin_pes(struct mux_track *track, const struct pes *pes, s
     if (has_dts)
         put_time(head + 14, 1, pes->dts);
 
-    size_t field = pes->has_pcr ? 8 : pes->random_access || pes->discontinuity ? 2 : 0;
+    // The first packet says that its counter goes on from nowhere: segments made by muxers of their
+    // own may then stand one behind the other.
+    bool discontinuity = pes->discontinuity || !track->started;
+    track->started = true;
+    size_t field = pes->has_pcr ? 8 : pes->random_access || discontinuity ? 2 : 0;
     size_t total = head_length + pes->length, first = TS_PAYLOAD - field;
     size_t packets = total <= first ? 1 : 1 + (total - first + TS_PAYLOAD - 1) / TS_PAYLOAD;
     struct packer packer = {
         .track = track, .out = writer_reserve(out, packets * TS_PACKET), .unsent = total};
     uint8_t *adaptation = open_packet(&packer, true, field);
     if (field > 0)
-        adaptation[1] = (uint8_t)((pes->discontinuity ? 0x80 : 0) |
-                                  (pes->random_access ? 0x40 : 0) | (pes->has_pcr ? 0x10 : 0));
+        adaptation[1] = (uint8_t)((discontinuity ? 0x80 : 0) | (pes->random_access ? 0x40 : 0) |
+                                  (pes->has_pcr ? 0x10 : 0));
     if (pes->has_pcr)
         put_pcr(adaptation + 2, pes->dts - PCR_LEAD_TICKS);
     put(&packer, head, head_length);
@@ -397,7 +406,8 @@ static void end_pes(const struct packer *packer)
     ENSURE(packer->room == 0 && packer->unsent == 0); // invariant 1
 }
 
-// ---- frames --------------------------------------------------------------------------------------
+// ---- frames
+// --------------------------------------------------------------------------------------
 
 // Whether a PES of the leading track carries PCR, and what else its first packet says.
 static void mark_leading(struct ts_mux *mux, struct pes *pes, const struct frame *frame, bool joint)
@@ -524,8 +534,8 @@ void ts_mux_frame(struct ts_mux *mux, const struct frame *frame, struct writer *
     if (!track->carried)
         return;
     struct pes pes = {.dts = ticks_rescale(frame->dts, track->timescale, 90000)};
-    pes.pts = frame->cts ? ticks_rescale(frame->dts + frame->cts, track->timescale, 90000)
-                         : pes.dts;
+    pes.pts =
+        frame->cts ? ticks_rescale(frame->dts + frame->cts, track->timescale, 90000) : pes.dts;
     bool is_video = codec_info(track->codec)->kind == MEDIA_VIDEO;
     bool is_leading = frame->track == mux->leading;
     bool joint = is_leading && is_video && frame_is_key(frame); // players may begin here

@@ -25,7 +25,8 @@ enum {
     TITLE_MAX = 96,
 };
 
-// ---- writing -------------------------------------------------------------------------------------
+// ---- writing
+// -------------------------------------------------------------------------------------
 
 struct section_out {
     uint8_t *data;
@@ -134,7 +135,7 @@ size_t ts_psi_write_sdt(uint8_t data[TS_SECTION_MAX], unsigned version, uint16_t
     put(&out, 0xff01, 2); // a private network
     put(&out, 0xff, 1);
     put(&out, program, 2);
-    put(&out, 0xfc, 1); // no event information
+    put(&out, 0xfc, 1);                              // no event information
     put(&out, 0x8000u | (unsigned)(service + 2), 2); // running
     put(&out, DESCRIPTOR_SERVICE, 1);
     put(&out, (unsigned)service, 1);
@@ -147,7 +148,8 @@ size_t ts_psi_write_sdt(uint8_t data[TS_SECTION_MAX], unsigned version, uint16_t
     return end(&out);
 }
 
-// ---- reading -------------------------------------------------------------------------------------
+// ---- reading
+// -------------------------------------------------------------------------------------
 
 // Checks head and checksum and leaves in *body what is between the eight bytes of head and the
 // checksum; *id is the field behind the length.
@@ -247,7 +249,8 @@ int ts_psi_parse_pmt(struct bytes section, struct ts_program *out)
     return 0;
 }
 
-static void collect(struct ts_section *section, struct bytes in, ts_section_fn on_section, void *arg)
+static void collect(struct ts_section *section, struct bytes in, ts_section_fn on_section,
+                    void *arg)
 {
     while (section->open && in.length > 0) {
         // The third byte completes the length; until then only three bytes are wanted.

@@ -8,7 +8,14 @@
 #include "base/ensure.h"
 #include "base/limits.h"
 
-enum { AAC_RATES = 13, AAC_RATE_EXPLICIT = 15, AAC_SBR = 5, AAC_LD = 23, AAC_PS = 29, AAC_ESCAPE = 31 };
+enum {
+    AAC_RATES = 13,
+    AAC_RATE_EXPLICIT = 15,
+    AAC_SBR = 5,
+    AAC_LD = 23,
+    AAC_PS = 29,
+    AAC_ESCAPE = 31
+};
 
 // Table 1.18
 static const uint32_t aac_rate[AAC_RATES] = {96000, 88200, 64000, 48000, 44100, 32000, 24000,
@@ -125,7 +132,8 @@ int aac_track_from_config(struct bytes config, struct track *out)
 
 int adts_parse(struct bytes in, struct adts *out)
 {
-    // The parts that never change are checked with what is there, so that garbage is not waited for.
+    // The parts that never change are checked with what is there, so that garbage is not waited
+    // for.
     if ((in.length > 0 && in.data[0] != 0xff) || (in.length > 1 && (in.data[1] & 0xf6) != 0xf0))
         return ERR_INVALID;
     if (in.length < ADTS_HEADER)
@@ -156,9 +164,8 @@ void adts_write(const struct aac_config *config, size_t length, uint8_t out[ADTS
 {
     ENSURE(length <= ADTS_PAYLOAD_MAX);
     // Two bits of profile: what has no number there is LC with tools that the decoder finds.
-    unsigned profile = config->object_type >= 1 && config->object_type <= 4
-                           ? config->object_type - 1
-                           : 1;
+    unsigned profile =
+        config->object_type >= 1 && config->object_type <= 4 ? config->object_type - 1 : 1;
     // Three bits of channels: 0 says that a program_config_element in the data has them.
     unsigned channels = config->channel_config < 8 ? config->channel_config : 0;
     size_t size = length + ADTS_HEADER;
@@ -177,18 +184,14 @@ int opus_track_make(unsigned channels, unsigned pre_skip, struct track *out)
     static const struct {
         uint8_t streams, coupled, order[8];
     } layout[6] = {
-        {2, 1, {0, 2, 1}},
-        {2, 2, {0, 1, 2, 3}},
-        {3, 2, {0, 4, 1, 2, 3}},
-        {4, 2, {0, 4, 1, 2, 3, 5}},
-        {4, 3, {0, 4, 1, 2, 3, 5, 6}},
-        {5, 3, {0, 6, 1, 2, 3, 4, 5, 7}},
+        {2, 1, {0, 2, 1}},          {2, 2, {0, 1, 2, 3}},          {3, 2, {0, 4, 1, 2, 3}},
+        {4, 2, {0, 4, 1, 2, 3, 5}}, {4, 3, {0, 4, 1, 2, 3, 5, 6}}, {5, 3, {0, 6, 1, 2, 3, 4, 5, 7}},
     };
     if (channels < 1 || channels > 8 || pre_skip > UINT16_MAX)
         return ERR_INVALID;
     // OpusSpecificBox without its head; numbers are big-endian, unlike in Ogg.
-    uint8_t dops[11 + 2 + 8] = {0, (uint8_t)channels, (uint8_t)(pre_skip >> 8), (uint8_t)pre_skip,
-                                0, 0, 0xbb, 0x80};
+    uint8_t dops[11 + 2 + 8] = {
+        0, (uint8_t)channels, (uint8_t)(pre_skip >> 8), (uint8_t)pre_skip, 0, 0, 0xbb, 0x80};
     size_t length = 11;
     if (channels > 2) {
         dops[10] = 1; // mapping family

@@ -2,7 +2,6 @@
 // Frames: made, counted, freed.
 #include "media/frame.h"
 
-
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -12,7 +11,10 @@ enum { FRAME_MAGIC = 0x46524d45 };
 
 static long live;
 
-long frame_live_count(void) { return live; }
+long frame_live_count(void)
+{
+    return live;
+}
 
 struct frame *frame_new(unsigned track, struct buf **buf)
 {

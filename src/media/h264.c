@@ -130,8 +130,9 @@ int h264_track_from_config(struct buf *config, struct track *out)
     unsigned width;
     int result = h264_config_parse(buf_bytes(config), &sets, &width);
     if (result == 0)
-        result = sets.count[SETS_SPS] == 0 ? ERR_INVALID
-                                           : h264_sps_parse(param_sets_get(&sets, SETS_SPS, 0), &sps);
+        result = sets.count[SETS_SPS] == 0
+                     ? ERR_INVALID
+                     : h264_sps_parse(param_sets_get(&sets, SETS_SPS, 0), &sps);
     param_sets_fini(&sets);
     if (result < 0)
         return result;
@@ -212,8 +213,7 @@ int h264_au_add(struct au_builder *au, struct param_sets *sets, struct bytes nal
         au->set_refused |= sets && h264_param_sets_add(sets, nal) < 0;
         return 0;
     }
-    if (type == 0 || type >= NAL_UNSPECIFIED ||
-        (type >= H264_AUD && type <= NAL_FILLER))
+    if (type == 0 || type >= NAL_UNSPECIFIED || (type >= H264_AUD && type <= NAL_FILLER))
         return 0;
     int result = au_builder_append(au, nal);
     if (result < 0)

@@ -7,7 +7,9 @@
 #include "base/bits.h"
 #include "nal_sets.h"
 
-enum { MBS_MAX = 1055 * 2 }; // a side of level 6.2 has 1055 macroblocks (A.3.1); twice for the brave
+enum {
+    MBS_MAX = 1055 * 2
+}; // a side of level 6.2 has 1055 macroblocks (A.3.1); twice for the brave
 
 static bool profile_has_chroma(unsigned profile)
 {
@@ -152,9 +154,9 @@ static uint32_t dpb_frames(const struct h264_sps *sps, uint32_t picture_mbs)
     static const struct {
         uint8_t level;
         uint32_t mbs;
-    } table[] = {{9, 396},     {10, 396},   {11, 900},    {12, 2376},   {13, 2376},
-                 {20, 2376},   {21, 4752},  {22, 8100},   {30, 8100},   {31, 18000},
-                 {32, 20480},  {40, 32768}, {41, 32768},  {42, 34816},  {50, 110400},
+    } table[] = {{9, 396},     {10, 396},    {11, 900},    {12, 2376},   {13, 2376},
+                 {20, 2376},   {21, 4752},   {22, 8100},   {30, 8100},   {31, 18000},
+                 {32, 20480},  {40, 32768},  {41, 32768},  {42, 34816},  {50, 110400},
                  {51, 184320}, {52, 184320}, {60, 696320}, {61, 696320}, {62, 696320}};
     bool level_1b = sps->level == 11 && sps->profile <= 88 && sps->constraints & 0x10;
     for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -198,8 +200,8 @@ int h264_sps_parse(struct bytes nal, struct h264_sps *out)
         return ERR_INVALID;
     if (read_order(bits, &sps) < 0)
         return ERR_INVALID;
-    bits_read_ue(bits);  // max_num_ref_frames
-    bits_skip(bits, 1);  // gaps_in_frame_num_value_allowed_flag
+    bits_read_ue(bits); // max_num_ref_frames
+    bits_skip(bits, 1); // gaps_in_frame_num_value_allowed_flag
     uint32_t columns = bits_read_ue(bits), rows = bits_read_ue(bits);
     sps.frame_mbs_only = bits_read_flag(bits);
     if (bits->overrun || columns >= MBS_MAX || rows >= MBS_MAX)

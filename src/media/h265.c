@@ -153,8 +153,9 @@ int h265_track_from_config(struct buf *config, struct track *out)
     unsigned width;
     int result = h265_config_parse(buf_bytes(config), &sets, &width);
     if (result == 0)
-        result = sets.count[SETS_SPS] == 0 ? ERR_INVALID
-                                           : h265_sps_parse(param_sets_get(&sets, SETS_SPS, 0), &sps);
+        result = sets.count[SETS_SPS] == 0
+                     ? ERR_INVALID
+                     : h265_sps_parse(param_sets_get(&sets, SETS_SPS, 0), &sps);
     param_sets_fini(&sets);
     if (result < 0)
         return result;

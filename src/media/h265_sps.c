@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The sequence parameter set of H.265 (7.3.2.2): sizes and layers, and behind a long row of other
-// things the picture rate in the VUI (E.2.1). What cannot be read behind the sizes costs the rate only.
+// things the picture rate in the VUI (E.2.1). What cannot be read behind the sizes costs the rate
+// only.
 #include "media/h265.h"
 
 #include "base/bits.h"

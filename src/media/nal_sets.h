@@ -8,8 +8,9 @@
 
 enum { SETS_VPS, SETS_SPS, SETS_PPS };
 
-// A parameter set is read from a copy without emulation prevention. What is longer than this is cut,
-// and the fields behind the cut read as an overrun; those that matter stand far in front of it.
+// A parameter set is read from a copy without emulation prevention. What is longer than this is
+// cut, and the fields behind the cut read as an overrun; those that matter stand far in front of
+// it.
 enum { NAL_READ_MAX = 2048 };
 struct nal_bits {
     uint8_t bytes[NAL_READ_MAX];

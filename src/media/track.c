@@ -14,7 +14,10 @@ enum { TRACKS_MAGIC = 0x54524b53 };
 
 static long live;
 
-long tracks_live_count(void) { return live; }
+long tracks_live_count(void)
+{
+    return live;
+}
 
 void track_init(struct track *track, enum codec codec)
 {
@@ -132,8 +135,8 @@ static void av1_string(struct bytes config, char *out, size_t room)
 {
     uint8_t first = config.data[1], second = config.data[2];
     unsigned depth = second & 64 ? (second & 32 ? 12 : 10) : 8;
-    text_format(out, room, "av01.%u.%02u%c.%02u", first >> 5, first & 31u,
-                second & 128 ? 'H' : 'M', depth);
+    text_format(out, room, "av01.%u.%02u%c.%02u", first >> 5, first & 31u, second & 128 ? 'H' : 'M',
+                depth);
 }
 
 static unsigned aac_signalled_type(struct bytes config)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Any bytes, read as an SPS, as an avcC and as a byte stream. A configuration that was made from what
-// was read reads back as the same sets; access units are well formed.
+// Any bytes, read as an SPS, as an avcC and as a byte stream. A configuration that was made from
+// what was read reads back as the same sets; access units are well formed.
 #include <string.h>
 
 #include "base/ensure.h"

@@ -54,9 +54,9 @@ static void aac_config_parse_program_config_element_is_counted(void **state)
     unsigned bit = 0;
     static const struct {
         uint8_t value, bits;
-    } field[] = {{2, 5}, {3, 4}, {0, 4}, {0, 3}, {0, 4}, {1, 2}, {3, 4}, {2, 4}, {0, 4}, {1, 4},
-                 {1, 2}, {0, 3}, {0, 4}, {0, 1}, {0, 1}, {0, 1}, {0, 1}, {0, 4}, {1, 1}, {0, 4},
-                 {1, 1}, {1, 4}, {0, 4}};
+    } field[] = {{2, 5}, {3, 4}, {0, 4}, {0, 3}, {0, 4}, {1, 2}, {3, 4}, {2, 4},
+                 {0, 4}, {1, 4}, {1, 2}, {0, 3}, {0, 4}, {0, 1}, {0, 1}, {0, 1},
+                 {0, 1}, {0, 4}, {1, 1}, {0, 4}, {1, 1}, {1, 4}, {0, 4}};
     for (unsigned i = 0; i < sizeof(field) / sizeof(field[0]); i++)
         for (unsigned j = field[i].bits; j-- > 0; bit++)
             built[bit / 8] |= (uint8_t)((field[i].value >> j & 1) << (7 - bit % 8));
@@ -124,7 +124,7 @@ static void adts_parse_says_what_is_missing(void **state)
     assert_int_equal(adts.header_length, 9); // with checksum
     assert_int_equal(adts.blocks, 3);
     assert_int_equal(adts_parse(BYTES("\xfe"), &adts), ERR_INVALID);
-    assert_int_equal(adts_parse(BYTES("\xff\xf3"), &adts), ERR_INVALID);             // a layer
+    assert_int_equal(adts_parse(BYTES("\xff\xf3"), &adts), ERR_INVALID); // a layer
     assert_int_equal(adts_parse(BYTES("\xff\xf1\x7c\x80\x2e\x9f\xfc"), &adts), ERR_INVALID);
     assert_int_equal(adts_parse(BYTES("\xff\xf1\x50\x80\0\xff\xfc"), &adts), ERR_INVALID); // 7 long
 }
@@ -164,14 +164,14 @@ static void opus_track_make_stereo_and_surround(void **state)
 static void opus_packet_duration_of_each_kind(void **state)
 {
     (void)state;
-    assert_int_equal(opus_packet_duration(BYTES("\x00")), 480);          // SILK 10 ms
-    assert_int_equal(opus_packet_duration(BYTES("\x18")), 2880);         // SILK 60 ms
-    assert_int_equal(opus_packet_duration(BYTES("\x68")), 960);          // hybrid 20 ms
-    assert_int_equal(opus_packet_duration(BYTES("\x80")), 120);          // CELT 2.5 ms
-    assert_int_equal(opus_packet_duration(BYTES("\xfc")), 960);          // CELT 20 ms
-    assert_int_equal(opus_packet_duration(BYTES("\xfd")), 1920);         // two of them
-    assert_int_equal(opus_packet_duration(BYTES("\xff\x03")), 2880);     // three
-    assert_int_equal(opus_packet_duration(BYTES("\xff\x87")), 0);        // 140 ms
+    assert_int_equal(opus_packet_duration(BYTES("\x00")), 480);      // SILK 10 ms
+    assert_int_equal(opus_packet_duration(BYTES("\x18")), 2880);     // SILK 60 ms
+    assert_int_equal(opus_packet_duration(BYTES("\x68")), 960);      // hybrid 20 ms
+    assert_int_equal(opus_packet_duration(BYTES("\x80")), 120);      // CELT 2.5 ms
+    assert_int_equal(opus_packet_duration(BYTES("\xfc")), 960);      // CELT 20 ms
+    assert_int_equal(opus_packet_duration(BYTES("\xfd")), 1920);     // two of them
+    assert_int_equal(opus_packet_duration(BYTES("\xff\x03")), 2880); // three
+    assert_int_equal(opus_packet_duration(BYTES("\xff\x87")), 0);    // 140 ms
     assert_int_equal(opus_packet_duration(BYTES("\xff")), 0);
     assert_int_equal(opus_packet_duration(BYTES("")), 0);
 }

@@ -181,8 +181,8 @@ static int parse_recipe(struct recipe recipe, struct h264_sps *sps)
     return h264_sps_parse(bytes_of(nal, length), sps);
 }
 
-static const struct recipe full_hd = {.profile = 100, .level = 40, .columns = 120, .rows = 68,
-                                      .crop_bottom = 4};
+static const struct recipe full_hd = {
+    .profile = 100, .level = 40, .columns = 120, .rows = 68, .crop_bottom = 4};
 
 static void h264_sps_parse_without_vui_reorder_is_what_the_level_allows(void **state)
 {
@@ -282,8 +282,8 @@ static void h264_sps_parse_every_cut_is_invalid_or_loses_vui_only(void **state)
 {
     (void)state;
     uint8_t bytes[64];
-    struct bytes nal = from_hex("6764001facd9405005bb011000000300100000030320f1831960", bytes,
-                                sizeof(bytes));
+    struct bytes nal =
+        from_hex("6764001facd9405005bb011000000300100000030320f1831960", bytes, sizeof(bytes));
     struct h264_sps sps;
     for (size_t length = 0; length < nal.length; length++) {
         int result = h264_sps_parse(bytes_of(nal.data, length), &sps);
@@ -304,8 +304,7 @@ static void h264_sps_parse_absurd_size_is_invalid(void **state)
 
 TEST_MAIN(TEST(h264_sps_parse_x264_high_with_b_frames),
           TEST(h264_sps_parse_baseline_has_no_reordering),
-          TEST(h264_sps_parse_interlaced_counts_frame_rows),
-          TEST(h264_sps_parse_high_422_ten_bits),
+          TEST(h264_sps_parse_interlaced_counts_frame_rows), TEST(h264_sps_parse_high_422_ten_bits),
           TEST(h264_sps_parse_without_vui_reorder_is_what_the_level_allows),
           TEST(h264_sps_parse_scaling_lists_and_order_type_1_are_passed_over),
           TEST(h264_sps_parse_whole_vui_with_hrd), TEST(h264_sps_parse_vui_junk_counts_as_absent),

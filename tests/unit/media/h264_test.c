@@ -5,21 +5,24 @@
 #include "media/nal.h"
 #include "unit.h"
 
-#define SPS_720 "\x67\x64\0\x1f\xac\xd9\x40\x50\x05\xbb\x01\x10\0\0\3\0\x10\0\0\3\3\x20\xf1\x83\x19\x60"
+#define SPS_720                                                                                    \
+    "\x67\x64\0\x1f\xac\xd9\x40\x50\x05\xbb\x01\x10\0\0\3\0\x10\0\0\3\3\x20\xf1\x83\x19\x60"
 #define SPS_360 "\x67\x42\xc0\x1e\xd9\0\xa0\x2f\xf9\x70\x11\0\0\3\3\xe9\0\0\xea\x60\x0f\x16\x2e\x48"
 #define PPS "\x68\xeb\xe3\xcb\x22\xc0"
-#define PPS_OTHER "\x68\xcb\x83\xcb\x20"   // id 0 as well
-#define PPS_ID_1 "\x68\x4e\x3c\xb2\x2c"    // begins with 010: id 1
-#define IDR "\x65\x88\x84\0\x10"           // first_mb 0, I
-#define SLICE_I "\x41\x88\x84\0\x10"       // first_mb 0, slice_type 7
-#define SLICE_P "\x41\x9a\x21\x6c"         // first_mb 0, slice_type 5
-#define SLICE_P_MORE "\x41\x2b\x21\x6c"    // first_mb 4
-#define SLICE_B "\x01\x9e\x41\x77"         // first_mb 0, slice_type 6, not referenced
+#define PPS_OTHER "\x68\xcb\x83\xcb\x20" // id 0 as well
+#define PPS_ID_1 "\x68\x4e\x3c\xb2\x2c"  // begins with 010: id 1
+#define IDR "\x65\x88\x84\0\x10"         // first_mb 0, I
+#define SLICE_I "\x41\x88\x84\0\x10"     // first_mb 0, slice_type 7
+#define SLICE_P "\x41\x9a\x21\x6c"       // first_mb 0, slice_type 5
+#define SLICE_P_MORE "\x41\x2b\x21\x6c"  // first_mb 4
+#define SLICE_B "\x01\x9e\x41\x77"       // first_mb 0, slice_type 6, not referenced
 #define SLICE_B_REF "\x21\x9e\x41\x77"
 #define AUD "\x09\xf0"
-#define SEI_RECOVERY "\x06\x06\x01\xc4\x80"   // recovery_frame_cnt 0
+#define SEI_RECOVERY "\x06\x06\x01\xc4\x80"    // recovery_frame_cnt 0
 #define SEI_GRADUAL "\x06\x06\x02\x10\x40\x80" // recovery_frame_cnt 7
-#define SEI_USER "\x06\x05\x10""0123456789abcdef\x80"
+#define SEI_USER                                                                                   \
+    "\x06\x05\x10"                                                                                 \
+    "0123456789abcdef\x80"
 #define NAL(text) bytes_of(text, sizeof(text) - 1)
 
 static void add(struct au_builder *au, struct param_sets *sets, struct bytes nal)
@@ -93,7 +96,8 @@ static void h264_config_make_and_parse_are_inverse(void **state)
     assert_int_equal(h264_param_sets_add(&sets, NAL(SPS_720)), 0);
     assert_int_equal(h264_config_make(&sets, &config), 0);
     assert_false(sets.changed);
-    static const char expected[] = "\1\x64\0\x1f\xff\xe1\0\x1a" SPS_720 "\1\0\6" PPS "\xfd\xf8\xf8\0";
+    static const char expected[] =
+        "\1\x64\0\x1f\xff\xe1\0\x1a" SPS_720 "\1\0\6" PPS "\xfd\xf8\xf8\0";
     assert_int_equal(config->length, sizeof(expected) - 1);
     assert_memory_equal(config->data, expected, config->length);
 
@@ -141,7 +145,8 @@ static void h264_track_from_config_has_size_and_wide_lengths(void **state)
 {
     (void)state;
     struct track track;
-    struct buf *config = buf_new_copy("\1\x64\0\x1f\xfd\xe1\0\x1a" SPS_720 "\1\0\6" PPS, 8 + 26 + 9);
+    struct buf *config =
+        buf_new_copy("\1\x64\0\x1f\xfd\xe1\0\x1a" SPS_720 "\1\0\6" PPS, 8 + 26 + 9);
     assert_int_equal(h264_track_from_config(config, &track), 0);
     assert_int_equal(track.codec, CODEC_H264);
     assert_int_equal(track.timescale, 90000);
@@ -206,7 +211,7 @@ static void h264_au_add_key_and_droppable(void **state)
 {
     (void)state;
     assert_int_equal(judge(NAL(SEI_USER), NAL(IDR)), 1);
-    assert_int_equal(judge(NAL(SEI_USER), NAL(SLICE_I)), 0); // a scene cut
+    assert_int_equal(judge(NAL(SEI_USER), NAL(SLICE_I)), 0);     // a scene cut
     assert_int_equal(judge(NAL(SEI_RECOVERY), NAL(SLICE_I)), 1); // open GOP
     assert_int_equal(judge(NAL(SPS_720), NAL(SLICE_I)), 1);
     assert_int_equal(judge(NAL(SEI_RECOVERY), NAL(SLICE_P)), 0); // a lie
@@ -221,7 +226,8 @@ static void h264_au_add_key_and_droppable(void **state)
 static void h264_au_add_recovery_point_behind_another_message(void **state)
 {
     (void)state;
-    static const char sei[] = "\x06\x05\x04""abcd\x06\x01\xc4\x80";
+    static const char sei[] = "\x06\x05\x04"
+                              "abcd\x06\x01\xc4\x80";
     assert_int_equal(judge(NAL(sei), NAL(SLICE_I)), 1);
     static const char cut[] = "\x06\x05\xff\xff\xff";
     assert_int_equal(judge(NAL(cut), NAL(SLICE_I)), 0);
@@ -285,7 +291,8 @@ static void h264_slice_type_parse_each_kind(void **state)
 
 TEST_MAIN(TEST(h264_param_sets_add_same_id_replaces),
           TEST(h264_param_sets_add_start_code_and_zeros_are_cut_off),
-          TEST(h264_param_sets_add_foreign_is_refused), TEST(h264_config_make_and_parse_are_inverse),
+          TEST(h264_param_sets_add_foreign_is_refused),
+          TEST(h264_config_make_and_parse_are_inverse),
           TEST(h264_config_make_baseline_has_no_chroma_part),
           TEST(h264_config_parse_every_cut_is_invalid),
           TEST(h264_track_from_config_has_size_and_wide_lengths),

@@ -43,8 +43,10 @@ static void h265_sps_parse_ten_bits_cropped(void **state)
     uint8_t bytes[64];
     struct h265_sps sps;
     // 642x362 needs a conformance window of 6 columns and rows
-    struct bytes nal = from_hex("42010102200000030090000003000003003fa005120171c92365959a4932bc05a02"
-                                "0000002000000303c10", bytes, sizeof(bytes));
+    struct bytes nal =
+        from_hex("42010102200000030090000003000003003fa005120171c92365959a4932bc05a02"
+                 "0000002000000303c10",
+                 bytes, sizeof(bytes));
     assert_int_equal(h265_sps_parse(nal, &sps), 0);
     assert_int_equal(sps.profile, 2);
     assert_int_equal(sps.bit_depth_luma, 10);
@@ -53,8 +55,8 @@ static void h265_sps_parse_ten_bits_cropped(void **state)
     assert_int_equal(sps.height, 362);
 }
 
-// An SPS with three sub-layers, predicted reference sets, scaling lists, PCM and long-term pictures:
-// the tools that stand between the sizes and the picture rate.
+// An SPS with three sub-layers, predicted reference sets, scaling lists, PCM and long-term
+// pictures: the tools that stand between the sizes and the picture rate.
 static size_t write_rich(uint8_t *nal, size_t room)
 {
     uint8_t plain[512] = {0};
@@ -68,9 +70,9 @@ static size_t write_rich(uint8_t *nal, size_t room)
     bits_write(&out, 0xb0000000, 32);
     bits_write(&out, 0, 16);
     bits_write(&out, 120, 8);
-    bits_write(&out, 0x7, 4);      // first sub-layer: level; second: profile and level
-    bits_write(&out, 0, 2 * 6);    // alignment
-    bits_write(&out, 90, 8);       // level of the first
+    bits_write(&out, 0x7, 4);         // first sub-layer: level; second: profile and level
+    bits_write(&out, 0, 2 * 6);       // alignment
+    bits_write(&out, 90, 8);          // level of the first
     for (unsigned i = 0; i < 11; i++) // profile of the second
         bits_write(&out, 0x11, 8);
     bits_write(&out, 93, 8);
@@ -136,7 +138,7 @@ static size_t write_rich(uint8_t *nal, size_t room)
     bits_write_ue(&out, 2);
     bits_write(&out, 0x3ffff, 18);
     bits_write(&out, 3, 2);
-    bits_write(&out, 1, 1); // VUI
+    bits_write(&out, 1, 1);   // VUI
     bits_write(&out, 0x1, 4); // nothing but the chroma location
     bits_write_ue(&out, 0);
     bits_write_ue(&out, 0);

@@ -90,9 +90,9 @@ static void unwrap_next_first_small_then_backwards_goes_below_zero(void **state)
     assert_int_equal(unwrap_next(&unwrap, 11), 11);
 }
 
-TEST_MAIN(TEST(ticks_rescale_rounds_to_nearest_halves_up), TEST(ticks_rescale_shift_keeps_distances),
-          TEST(ticks_rescale_absolute_utc_is_exact), TEST(ticks_rescale_foreign_extremes_saturate),
-          TEST(ticks_rescale_zero_scale_dies),
+TEST_MAIN(TEST(ticks_rescale_rounds_to_nearest_halves_up),
+          TEST(ticks_rescale_shift_keeps_distances), TEST(ticks_rescale_absolute_utc_is_exact),
+          TEST(ticks_rescale_foreign_extremes_saturate), TEST(ticks_rescale_zero_scale_dies),
           TEST(unwrap_next_forward_and_backward_across_the_wrap),
           TEST(unwrap_next_rtp_many_wraps_goes_on),
           TEST(unwrap_next_first_small_then_backwards_goes_below_zero))

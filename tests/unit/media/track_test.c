@@ -77,13 +77,34 @@ static bool equal_after(void (*change)(struct track *track))
     return equal;
 }
 
-static void other_codec(struct track *track) { track->codec = CODEC_H265; }
-static void other_width(struct track *track) { track->width = 640; }
-static void other_timescale(struct track *track) { track->timescale = 1000; }
-static void other_config(struct track *track) { track->config->data[3] = 40; }
-static void no_config(struct track *track) { buf_unref(&track->config); }
-static void sample_entry(struct track *track) { track->sample_entry = buf_new_copy("1234avc1", 8); }
-static void bitrate(struct track *track) { track->bitrate = 5; }
+static void other_codec(struct track *track)
+{
+    track->codec = CODEC_H265;
+}
+static void other_width(struct track *track)
+{
+    track->width = 640;
+}
+static void other_timescale(struct track *track)
+{
+    track->timescale = 1000;
+}
+static void other_config(struct track *track)
+{
+    track->config->data[3] = 40;
+}
+static void no_config(struct track *track)
+{
+    buf_unref(&track->config);
+}
+static void sample_entry(struct track *track)
+{
+    track->sample_entry = buf_new_copy("1234avc1", 8);
+}
+static void bitrate(struct track *track)
+{
+    track->bitrate = 5;
+}
 
 static void tracks_equal_sees_each_change_that_matters(void **state)
 {
@@ -103,8 +124,7 @@ static void tracks_equal_sees_each_change_that_matters(void **state)
     tracks_unref(&two);
 }
 
-static void assert_codec(enum codec codec, const void *config, size_t length,
-                         const char *expected)
+static void assert_codec(enum codec codec, const void *config, size_t length, const char *expected)
 {
     struct track track;
     char out[64];
@@ -146,7 +166,9 @@ static void track_codec_string_other_takes_it_from_the_sample_entry(void **state
     track_init(&track, CODEC_OTHER_AUDIO);
     track_codec_string(&track, out, sizeof(out));
     assert_string_equal(out, "");
-    track.sample_entry = buf_new_copy("\0\0\0\x08""ec-3", 8);
+    track.sample_entry = buf_new_copy("\0\0\0\x08"
+                                      "ec-3",
+                                      8);
     track_codec_string(&track, out, sizeof(out));
     assert_string_equal(out, "ec-3");
     track.sample_entry->data[5] = '"'; // would break the playlist's quotes
