@@ -199,8 +199,8 @@ static void take_payload(struct link *link, struct bytes *in)
     struct channel *channel = link_channel(link, link->fragment.channel);
     ENSURE(bytes_take(in, length, &part));
     link->left -= length;
-    // It may have been closed here in the middle of a message: the rest is for nobody.
-    if (!channel || channel->state != CHANNEL_OPEN || !channel->message)
+    // Without a message its owner has closed it here meanwhile: the rest is for nobody.
+    if (!channel || !channel->message)
         return;
     buf_append(channel->message, part.data, part.length);
     if (link->left == 0 && channel->message->length == channel->message_total)
@@ -239,7 +239,7 @@ static bool take_head(struct link *link, struct bytes *in)
         return true;
     }
     struct channel *channel = link_channel(link, link->fragment.channel);
-    if (!channel || link->state != LINK_UP) {
+    if (!channel) {
         broken(link, "a message on a channel that is not open");
         return false;
     }

@@ -224,6 +224,25 @@ static void channel_close_number_is_not_used_before_the_other_side_agreed(void *
     finish();
 }
 
+static void channel_open_takes_the_smallest_free_number(void **state)
+{
+    (void)state;
+    struct user users[4] = {{0}};
+    begin(0);
+    for (int i = 0; i < 4; i++)
+        user_open(&users[i], wire, LINK_LIVE, "x");
+    assert_int_equal(users[3].channel->number, 7);
+    channel_close(&users[1].channel, REASON_DONE);
+    loop_fixture_settle(ends.loop);
+    user_open(&users[1], wire, LINK_LIVE, "x");
+    assert_int_equal(users[1].channel->number, 3);
+    loop_fixture_settle(ends.loop);
+    assert_true(link_is_up(wire));
+    for (int i = 0; i < 4; i++)
+        channel_close(&users[i].channel, REASON_DONE);
+    finish();
+}
+
 static void channel_close_in_the_middle_of_a_message_leaves_nothing(void **state)
 {
     (void)state;
@@ -350,6 +369,42 @@ static void channel_send_beyond_the_bound_closes_that_channel_only(void **state)
     loop_fixture_settle(ends.loop);
     assert_int_equal(service.users[1].messages, 1);
     channel_close(&other.channel, REASON_DONE);
+    finish();
+}
+
+static void channel_fails_and_link_is_released_in_one_turn_tells_once(void **state)
+{
+    (void)state;
+    struct user user = {0};
+    begin(0);
+    user_open(&user, wire, LINK_LIVE, "fast");
+    loop_fixture_settle(ends.loop);
+    for (int i = 0; i < 30; i++)
+        send_pattern(user.channel, 1 << 20, 1);
+    link_release(&wire);
+    loop_fixture_settle(ends.loop);
+    assert_int_equal(user.closed, 1);
+    assert_int_equal(user.reason, REASON_SLOW_RECEIVER);
+    assert_int_equal(ends.here->links, 0);
+    ends_close(&ends);
+    service_fini(&service);
+}
+
+static void channel_drop_queued_tells_of_room_later(void **state)
+{
+    (void)state;
+    struct user user = {0};
+    begin(0);
+    user_open(&user, wire, LINK_LIVE, "main");
+    for (int i = 0; i < 30; i++)
+        send_pattern(user.channel, 10000, 1);
+    assert_true(channel_full(user.channel));
+    channel_drop_queued(user.channel);
+    assert_int_equal(channel_queued(user.channel), 0);
+    assert_int_equal(user.rooms, 0); // not inside
+    loop_fixture_settle(ends.loop);
+    assert_int_equal(user.rooms, 1);
+    channel_close(&user.channel, REASON_DONE);
     finish();
 }
 
@@ -489,6 +544,39 @@ static void channel_link_released_inside_on_message_is_fine(void **state)
     service_fini(&service);
 }
 
+static int closed_before_down;
+
+static void on_down_note_closed(void *arg, enum reason reason)
+{
+    assert_int_equal(reason, REASON_LOCAL);
+    closed_before_down = ((struct user *)arg)->closed;
+}
+
+static struct link_watch late_watch;
+
+static void watch_and_release(struct user *user)
+{
+    late_watch = (struct link_watch){.on_down = on_down_note_closed, .arg = user};
+    link_watch_add(wire, &late_watch);
+    link_release(&wire);
+}
+
+static void channel_on_closed_comes_before_on_down(void **state)
+{
+    (void)state;
+    struct user user = {.on_message = watch_and_release};
+    begin(0);
+    closed_before_down = -1;
+    user_open(&user, wire, LINK_LIVE, "main");
+    loop_fixture_settle(ends.loop);
+    send_pattern(service.users[0].channel, 10, 1);
+    loop_fixture_settle(ends.loop);
+    assert_int_equal(closed_before_down, 1);
+    user_fini(&user);
+    ends_close(&ends);
+    service_fini(&service);
+}
+
 static void reopen(struct user *user)
 {
     if (user->closed < 5)
@@ -515,6 +603,10 @@ TEST_MAIN(TEST(channel_open_is_served_with_its_message),
           TEST(channel_send_largest_message_arrives), TEST(channel_send_goes_out_in_the_same_turn),
           TEST(channel_close_by_both_at_once_frees_the_number_once),
           TEST(channel_close_number_is_not_used_before_the_other_side_agreed),
+          TEST(channel_open_takes_the_smallest_free_number),
+          TEST(channel_fails_and_link_is_released_in_one_turn_tells_once),
+          TEST(channel_drop_queued_tells_of_room_later),
+          TEST(channel_on_closed_comes_before_on_down),
           TEST(channel_close_in_the_middle_of_a_message_leaves_nothing),
           TEST(channel_finish_sends_what_is_queued_first), TEST(channel_full_until_room),
           TEST(channel_room_producer_that_waits_sends_all),

@@ -97,6 +97,29 @@ static void link_sched_take_messages_of_a_queue_keep_their_order(void **state)
     link_queue_fini(&sched, &queue);
 }
 
+static void link_sched_push_grows_while_the_ring_of_lengths_is_turned(void **state)
+{
+    (void)state;
+    struct link_sched sched;
+    struct link_queue queue;
+    struct link_wire_head head;
+    char payload;
+    size_t pushed = 0, taken = 0;
+    link_sched_init(&sched);
+    link_queue_init(&queue, 1, LIVE);
+    while (pushed < 60) {
+        for (int i = 0; i < 3; i++, pushed++)
+            push(&sched, &queue, 1 + pushed, 'a');
+        assert_ptr_equal(take(&sched, &head, &payload), &queue);
+        assert_int_equal(head.length, 1 + taken++);
+    }
+    for (; taken < pushed; taken++) {
+        assert_ptr_equal(take(&sched, &head, &payload), &queue);
+        assert_int_equal(head.length, 1 + taken);
+    }
+    link_queue_fini(&sched, &queue);
+}
+
 static void link_sched_take_live_waits_for_one_fragment_of_archive_at_most(void **state)
 {
     (void)state;
@@ -267,6 +290,7 @@ static void link_queue_fini_in_the_middle_gives_its_room_back(void **state)
 TEST_MAIN(TEST(link_sched_take_empty_gives_nothing),
           TEST(link_sched_take_long_message_is_cut_into_fragments),
           TEST(link_sched_take_messages_of_a_queue_keep_their_order),
+          TEST(link_sched_push_grows_while_the_ring_of_lengths_is_turned),
           TEST(link_sched_take_live_waits_for_one_fragment_of_archive_at_most),
           TEST(link_sched_take_small_and_big_channels_share_by_bytes),
           TEST(link_sched_take_first_fragment_of_a_newcomer_comes_within_one_round),
