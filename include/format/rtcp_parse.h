@@ -30,15 +30,16 @@ MUST_USE int rtcp_next(struct bytes *in, struct rtcp_packet *out);
 int64_t rtcp_ntp_to_utc_us(uint64_t ntp);
 
 // ---- receiving side ---------------------------------------------------------------------------
-// What one source's receiver report is made of (appendix A.3 and A.8). Zeroed before the first packet.
+// What one source's receiver report is made of (appendix A.3 and A.8). Zeroed before the first
+// packet.
 struct rtcp_stats {
     bool started;
     uint32_t ssrc;
     uint32_t base, highest; // extended sequence numbers
     uint32_t received;
     uint32_t expected_before, received_before; // at the last report
-    int64_t transit;  // ticks
-    uint32_t jitter;  // sixteenths of a tick
+    int64_t transit;                           // ticks
+    uint32_t jitter;                           // sixteenths of a tick
     uint64_t last_ntp;
     int64_t last_ntp_us; // when that sender report arrived, monotonic; 0: none yet
 };

@@ -31,7 +31,7 @@ struct rtp_order {
     bool reliable; // the transport keeps order
     bool started;
     uint32_t ssrc;
-    uint16_t next;  // the number that is due
+    uint16_t next;    // the number that is due
     struct list held; // ascending, all ahead of `next`; copies
     size_t held_bytes;
     struct rtp_order_held *stranger; // a packet that may be a new beginning, or NULL

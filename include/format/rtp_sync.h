@@ -4,13 +4,13 @@
 // wall clock was at some timestamp (RFC 3550, 6.4.1). Before both tracks have one, the arrival of
 // their first packets is the best guess.
 //
-// The result is the track's own count plus an offset. An offset found before the track's first frame
-// is used at once; a later one is approached slowly, because a jump can be heard: by at most
-// RTP_SYNC_SLEW_PERCENT of the time that passes, or ten times as fast when the error is above half a
-// second. The track that serves as reference is never moved.
+// The result is the track's own count plus an offset. An offset found before the track's first
+// frame is used at once; a later one is approached slowly, because a jump can be heard: by at most
+// RTP_SYNC_SLEW_PERCENT of the time that passes, or ten times as fast when the error is above half
+// a second. The track that serves as reference is never moved.
 //
-// The sender's clock is evidence, not authority: a step of it (somebody set the camera's clock) moves
-// nothing, and a difference above RTP_SYNC_ERROR_MAX_US is not believed.
+// The sender's clock is evidence, not authority: a step of it (somebody set the camera's clock)
+// moves nothing, and a difference above RTP_SYNC_ERROR_MAX_US is not believed.
 #ifndef FORMAT_RTP_SYNC_H
 #define FORMAT_RTP_SYNC_H
 

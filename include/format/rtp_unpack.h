@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // RTP payloads to access units: H.264 (RFC 6184), H.265 (RFC 7798), AAC (RFC 3640, and RFC 6416 for
-// MP4A-LATM), Opus (RFC 7587), G.711 (RFC 3551, 4.5.14). Packets come in their order, holes are told;
-// frames go out in canonical form (media/frame.h), each byte of payload copied once. No clock.
+// MP4A-LATM), Opus (RFC 7587), G.711 (RFC 3551, 4.5.14). Packets come in their order, holes are
+// told; frames go out in canonical form (media/frame.h), each byte of payload copied once. No
+// clock.
 //
 // Timestamps are unwrapped to 64 bits, turned into the track's timescale and otherwise passed on as
-// they are. Video frames have their presentation time in dts (format/rtp_dts.h makes the decode time).
+// they are. Video frames have their presentation time in dts (format/rtp_dts.h makes the decode
+// time).
 //
-// What is lost or broken costs its access unit: it comes out flagged FRAME_CORRUPT and never as a key
-// frame, or, without a whole slice, not at all.
+// What is lost or broken costs its access unit: it comes out flagged FRAME_CORRUPT and never as a
+// key frame, or, without a whole slice, not at all.
 #ifndef FORMAT_RTP_UNPACK_H
 #define FORMAT_RTP_UNPACK_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Session descriptions (RFC 8866) as cameras write them: lines may be missing, end in LF alone, stand
-// in the wrong place or be nonsense; what can be understood is taken. Only what receiving RTP needs
-// is kept.
+// Session descriptions (RFC 8866) as cameras write them: lines may be missing, end in LF alone,
+// stand in the wrong place or be nonsense; what can be understood is taken. Only what receiving RTP
+// needs is kept.
 #ifndef FORMAT_SDP_PARSE_H
 #define FORMAT_SDP_PARSE_H
 
@@ -23,16 +23,23 @@ struct sdp_format {
     const char *fmtp;     // what follows the payload type
 };
 
+enum sdp_direction {
+    SDP_NOT_SAID,
+    SDP_RECEIVE, // a=recvonly: for us to receive
+    SDP_SEND,    // a=sendonly: a camera's loudspeaker
+};
+
 struct sdp_media {
     const char *kind;    // "video", "audio", "application"
     const char *control; // absolute or relative URL of the track
     unsigned port;
+    enum sdp_direction direction;
     unsigned format_count; // formats of the m= line in their order, then others that were described
     struct sdp_format format[SDP_FORMATS_MAX];
 };
 
 struct sdp {
-    char *text; // owned; all other texts lie in it
+    char *text;          // owned; all other texts lie in it
     const char *name;    // s=
     const char *control; // of the whole session
     unsigned media_count;
