@@ -209,6 +209,8 @@ static enum reason failure_reason(const struct conn_tls *tls)
     case SSL_AD_DECRYPT_ERROR:     // what RFC 8446, 4.2.11.2 asks for
     case SSL_AD_UNKNOWN_PSK_IDENTITY:
         return REASON_WRONG_KEY;
+    case SSL_AD_ACCESS_DENIED: // link_hub.c sends it when there is no key at all
+        return REASON_NO_KEY;
     case SSL_AD_NO_APPLICATION_PROTOCOL:
     case SSL_AD_PROTOCOL_VERSION:
         return REASON_VERSION;

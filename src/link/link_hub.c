@@ -222,11 +222,11 @@ static void close_descriptor(struct link_hub *hub, int descriptor, const struct 
     conn_close(conn_accepted(hub->loop, descriptor, from, NULL, &no_events, NULL), REASON_LIMIT);
 }
 
-// Tells a dialling server that its key will not do, before the handshake and in clear, by the alert
-// handshake_failure (RFC 8446, 6.2).
+// Tells a dialling server that there is no key here, before the handshake and in clear, by the alert
+// access_denied (RFC 8446, 6.2).
 static void refuse_without_key(struct link_hub *hub, int descriptor, const struct address *from)
 {
-    static const uint8_t alert[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 40};
+    static const uint8_t alert[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 49};
     struct conn *conn = conn_accepted(hub->loop, descriptor, from, NULL, &no_events, NULL);
     link_hub_refused(hub, from, REASON_NO_KEY, NULL);
     conn_write_copy(conn, alert, sizeof(alert));
