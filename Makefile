@@ -121,7 +121,7 @@ $(B)/tests/support/support.a: $(SUPPORT_OBJ)
 ALL_ARCHIVES := $(foreach lib,$(ALL_LIBS),$(B)/lib/$(lib).a)
 $(B)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(if $(FUZZER),,tests/fuzz/replay.c) $(ALL_ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) $(addprefix -I,$(wildcard src/proto/*) src/http src/link src/io src/daemon) \
+	$(CC) $(TEST_FLAGS) $(addprefix -I,$(wildcard src/proto/*/) src/http src/link src/io src/daemon) \
 		$(if $(FUZZER),-fsanitize=fuzzer) $(LDFLAGS) -o $@ $(filter %.c,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group $(LIBS)
 
