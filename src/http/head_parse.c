@@ -19,7 +19,7 @@ _Static_assert(HTTP_HEAD_MAX + 2 * HEAD_FIELDS_MAX < UINT16_MAX, "places in a he
 
 size_t head_find(struct bytes in)
 {
-    const uint8_t *end = memmem(in.data, in.length, "\r\n\r\n", 4);
+    const uint8_t *end = in.length ? memmem(in.data, in.length, "\r\n\r\n", 4) : NULL;
     return end ? (size_t)(end - in.data) + 4 : 0;
 }
 
@@ -197,9 +197,14 @@ bool head_has_token(const char *value, const char *token)
 
 static int check_body(struct head *head, const char **why)
 {
+    const char *coding = head_field(head, "Transfer-Encoding");
+    *why = "a malformed Transfer-Encoding";
+    if (coding && (head->minor == 0 || !*coding || count_field(head, "Content-Length") ||
+                   count_field(head, "Transfer-Encoding") > 1))
+        return 400;
     *why = "a body needs a Content-Length here";
-    if (count_field(head, "Transfer-Encoding"))
-        return head->minor == 0 || count_field(head, "Content-Length") ? 400 : 411;
+    if (coding) // RFC 9112, 6.1
+        return text_equal_nocase(coding, "chunked") ? 411 : 501;
     *why = "a malformed Content-Length";
     const char *text = head_field(head, "Content-Length");
     if (!text)

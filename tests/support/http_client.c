@@ -74,7 +74,7 @@ static size_t wait_mark(struct http_client *client, size_t from, const char *mar
 {
     size_t length = strlen(mark);
     for (;;) {
-        if (client->end.got_length >= client->at + from) {
+        if (client->end.got_length > client->at + from) {
             const uint8_t *begin = client->end.got + client->at;
             size_t have = client->end.got_length - client->at;
             const uint8_t *found = memmem(begin + from, have - from, mark, length);
