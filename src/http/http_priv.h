@@ -83,7 +83,8 @@ void http_answer_done(struct http_request *request);
 
 // request.c
 // Takes what *head holds. body: copied.
-struct http_request *http_request_new(struct http_conn *owner, struct head *head, struct bytes body);
+struct http_request *http_request_new(struct http_conn *owner, struct head *head,
+                                      struct bytes body);
 void http_request_dispatch(struct http_request *request);
 void http_request_client_gone(struct http_request *request);
 void http_request_free_later(struct http_request *request);

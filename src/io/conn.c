@@ -25,6 +25,7 @@
 #define CONN_MAGIC 0x434f4e4eu
 #define HANDSHAKE_TIMEOUT_US (10 * US_PER_S)
 #define LINGER_US (2 * US_PER_S)
+#define FLUSH_MOST (4u << 20)
 enum { SCRATCH_SIZE = 64 << 10, READS_PER_TURN = 4, IN_ROOM_MIN = 1024, IN_READ_MIN = 4096 };
 
 // Input is received here and kept only when it is not eaten at once. One thread, no nesting.
@@ -116,6 +117,7 @@ void conn_close(struct conn *conn, enum reason reason)
     if (conn->transport)
         conn->transport->watch(conn);
     loop_defer_cancel(conn->loop, &conn->resume);
+    loop_defer_cancel(conn->loop, &conn->work); // it may wait for the next turn
     loop_defer(conn->loop, &conn->work, conn_work, conn);
 }
 
@@ -152,6 +154,10 @@ static void conn_gone(struct conn *conn)
 static void conn_flush(struct conn *conn)
 {
     while (conn->state == CONN_OPEN && !conn->blocked && (conn->out.count || conn->held)) {
+        if (conn->loop->turn_sent > FLUSH_MOST) {
+            loop_later(conn->loop, &conn->work, conn_work, conn);
+            break;
+        }
         struct iovec vectors[CONN_VECTORS_MAX];
         int count = chain_iovec(&conn->out, vectors, CONN_VECTORS_MAX);
         size_t given = 0;
@@ -163,6 +169,7 @@ static void conn_flush(struct conn *conn)
             return;
         }
         chain_consume(&conn->out, (size_t)taken);
+        conn->loop->turn_sent += (size_t)taken;
         conn->blocked = (size_t)taken < given || conn->held;
     }
     if (!conn->out.count && conn->out.capacity)

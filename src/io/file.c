@@ -12,11 +12,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -52,12 +53,7 @@ static struct file_shared *shared_new(unsigned threads)
 {
     struct file_shared *shared = calloc(1, sizeof(*shared));
     ENSURE(shared != NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&shared->lock, NULL);
-    pthread_cond_init(&shared->idle, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     list_init(&shared->completed);
     shared->users = 1;
     shared->workers = threads;
@@ -159,23 +155,18 @@ bool file_queue_flush(struct file_queue *queue, int64_t timeout_us)
 {
     OBJ_CHECK(queue, QUEUE_MAGIC);
     ENSURE(!queue->delivering);
-    // Not now_us: tests may have stopped that clock, and this really waits.
-    struct timespec limit;
-    clock_gettime(CLOCK_MONOTONIC, &limit);
-    limit.tv_sec += timeout_us / US_PER_S;
-    limit.tv_nsec += timeout_us % US_PER_S * 1000;
-    if (limit.tv_nsec >= 1000000000) {
-        limit.tv_nsec -= 1000000000;
-        limit.tv_sec++;
+    // A timer of the system: tests may have stopped now_us, and this really waits.
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    struct itimerspec limit = {.it_value = {.tv_sec = timeout_us / US_PER_S,
+                                            .tv_nsec = timeout_us % US_PER_S * 1000 + 1}};
+    ENSURE(timer >= 0 && timerfd_settime(timer, 0, &limit, NULL) == 0);
+    struct pollfd fds[2] = {{.fd = queue->shared->event, .events = POLLIN},
+                            {.fd = timer, .events = POLLIN}};
+    while (!list_empty(&queue->outstanding) && !(fds[1].revents & POLLIN)) {
+        if (poll(fds, 2, -1) > 0)
+            deliver(queue);
     }
-    int error = 0;
-    while (!list_empty(&queue->outstanding) && error == 0) {
-        pthread_mutex_lock(&queue->shared->lock);
-        while (list_empty(&queue->shared->completed) && error == 0)
-            error = pthread_cond_timedwait(&queue->shared->idle, &queue->shared->lock, &limit);
-        pthread_mutex_unlock(&queue->shared->lock);
-        deliver(queue);
-    }
+    close(timer);
     return list_empty(&queue->outstanding);
 }
 
@@ -246,7 +237,7 @@ static void deliver(struct file_queue *queue)
     queue->delivering = true;
     pthread_mutex_lock(&shared->lock);
     ssize_t got = read(shared->event, &count, sizeof(count));
-    (void)got; // nothing to read: flush was here before
+    (void)got; // nothing to read: flush was here before, or its time is over
     struct list ready;
     list_init(&ready);
     struct list_node *node;

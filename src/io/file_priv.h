@@ -75,7 +75,6 @@ struct file_worker {
 // disk that hangs for ever, for ever. From malloc: the counters of base/mem are the loop's.
 struct file_shared {
     pthread_mutex_t lock;
-    pthread_cond_t idle; // an op was completed
     unsigned users;
     bool stopping;
     int event; // eventfd: `completed` is not empty

@@ -486,7 +486,6 @@ void file_shared_leave(struct file_shared *shared)
         return;
     close(shared->event);
     pthread_mutex_destroy(&shared->lock);
-    pthread_cond_destroy(&shared->idle);
     for (unsigned i = 0; i < FILE_THREADS_MAX; i++)
         pthread_cond_destroy(&shared->worker[i].wake);
     free(shared);
@@ -514,7 +513,6 @@ void *file_worker_main(void *arg)
         worker->count--;
         bool first = list_empty(&shared->completed);
         list_append(&shared->completed, &op->node);
-        pthread_cond_signal(&shared->idle);
         uint64_t one = 1;
         if (first && write(shared->event, &one, sizeof(one)) < 0)
             continue; // the counter is full: the event is set

@@ -41,6 +41,7 @@ static void run_calls(struct list *queue)
 static void begin_turn(struct loop *loop)
 {
     loop->turn_began_us = now_us();
+    loop->turn_sent = 0;
     // Calls asked for while these run belong to the turn after.
     struct list_node *node;
     while ((node = list_take_first(&loop->later))) {

@@ -33,6 +33,7 @@ struct loop {
     bool ending;           // inside the end of a turn
     bool stepping;         // inside loop_turn
     int64_t turn_began_us; // -1 between turns
+    size_t turn_sent;      // bytes that connections have flushed in this turn
     int64_t log_flushed_us;
     struct loop_stats stats;
 };

@@ -310,7 +310,8 @@ static void http_server_bad_head_is_answered_and_closed(void **state)
     http_client_send(&client, "GET /a/echo HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\n"
                               "GET /smuggled/echo HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_int_equal(http_client_wait(&client, false), 400);
-    assert_string_equal(client.body, "{\"error\":\"bad_request\",\"reason\":\"a CR without LF\"}\n");
+    assert_string_equal(client.body,
+                        "{\"error\":\"bad_request\",\"reason\":\"a CR without LF\"}\n");
     assert_string_equal(http_client_header(&client, "Connection"), "close");
     LOOP_UNTIL(site.loop, client.end.ended);
     assert_int_equal(http_client_rest(&client), 0);

@@ -188,7 +188,43 @@ static void conn_pair_try_write_takes_what_fits(void **state)
     pair_close(&pair);
 }
 
-TEST_MAIN(TEST(conn_pair_one_byte_at_a_time_arrives_in_order),
+static void conn_write_on_many_in_one_turn_is_spread_over_turns(void **state)
+{
+    (void)state;
+    enum { PAIRS = 100, BYTES = 60000 };
+    static char block[BYTES];
+    static struct pair pairs[PAIRS];
+    struct loop *loop = loop_fixture_new_virtual();
+    memset(pairs, 0, sizeof(pairs));
+    for (int i = 0; i < PAIRS; i++) {
+        conn_pair(loop, 0, conn_end_events(&pairs[i].a), &pairs[i].a, conn_end_events(&pairs[i].b),
+                  &pairs[i].b, &pairs[i].a.conn, &pairs[i].b.conn);
+        conn_write_copy(pairs[i].a.conn, block, BYTES);
+    }
+    loop_turn(loop, false);
+    size_t sent = 0;
+    for (int i = 0; i < PAIRS; i++)
+        sent += conn_bytes_out(pairs[i].a.conn);
+    assert_true(sent > 4 << 20 && sent <= (4 << 20) + BYTES);
+    conn_close(pairs[PAIRS - 1].a.conn, REASON_LOCAL); // while its turn is still to come
+    loop_turn(loop, false);
+    assert_int_equal(pairs[PAIRS - 1].a.closed, 1);
+    loop_fixture_settle(loop);
+    for (int i = 0; i < PAIRS; i++) {
+        assert_int_equal(pairs[i].b.got_length, i < PAIRS - 1 ? BYTES : 0);
+        if (pairs[i].a.conn)
+            conn_close(pairs[i].a.conn, REASON_LOCAL);
+    }
+    loop_fixture_settle(loop);
+    for (int i = 0; i < PAIRS; i++) {
+        assert_int_equal(pairs[i].b.closed, 1);
+        conn_end_fini(&pairs[i].b);
+    }
+    loop_fixture_free(&loop);
+}
+
+TEST_MAIN(TEST(conn_write_on_many_in_one_turn_is_spread_over_turns),
+          TEST(conn_pair_one_byte_at_a_time_arrives_in_order),
           TEST(conn_pair_paused_end_fills_the_writer),
           TEST(conn_pair_stall_holds_back_until_released),
           TEST(conn_pair_finish_delivers_all_then_end),

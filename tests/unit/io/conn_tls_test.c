@@ -139,7 +139,7 @@ static void conn_tls_other_protocol_is_version_on_both_sides(void **state)
 
 static bool any_test_protocol(void *arg, const char *name)
 {
-    strcpy(arg, name);
+    snprintf(arg, 64, "%s", name);
     return strncmp(name, "test/", 5) == 0;
 }
 
@@ -279,7 +279,8 @@ static void conn_tls_try_write_what_was_taken_arrives_and_nothing_else(void **st
     assert_int_equal(refusals, 3);
     conn_pause(wire.far.conn, false);
     LOOP_UNTIL(wire.loop, wire.far.got_length == sent && wire.near.drained == 1);
-    for (size_t i = 1; i < sent; i++) // only steps of one: each block arrived as far as it was taken
+    // Only steps of one: each block arrived as far as it was taken.
+    for (size_t i = 1; i < sent; i++)
         assert_true(wire.far.got[i] == wire.far.got[i - 1] ||
                     wire.far.got[i] == (uint8_t)(wire.far.got[i - 1] + 1));
     assert_int_equal(conn_try_write(wire.near.conn, "end", 3), 3);
