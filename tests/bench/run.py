@@ -212,7 +212,9 @@ def bench_overhead():
 
 
 def bench_fanout():
-    server = Node("http @PORT@;\nstream main { url fake://fake width=1280 height=720 bitrate=4M; }\n")
+    # From a file: the test picture's own encoder would be counted as well.
+    video = make_video("1280x720", "4M", 25)
+    server = Node(f"http @PORT@;\nstream main {{ url file://{video}; }}\n")
     pin(server.process.pid, 0)
     wait_for(lambda: server.running("main"), 10, "main")
     time.sleep(4)
@@ -240,7 +242,8 @@ def bench_fanout():
 
 
 def bench_hls():
-    server = Node("http @PORT@;\nstream main { url fake://fake width=1280 height=720 bitrate=4M; "
+    video = make_video("1280x720", "4M", 25)
+    server = Node(f"http @PORT@;\nstream main {{ url file://{video}; "
                   "segment_duration 2; segment_count 12; }\n")
     pin(server.process.pid, 0)
     wait_for(lambda: server.get("/main/index.m3u8", timeout=20).text.count("#EXTINF") >= 10, 40,
