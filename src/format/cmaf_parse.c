@@ -202,7 +202,8 @@ static bool tfhd_parse(struct bytes body, const struct tracks *tracks, struct ru
            (!(flags & TFHD_FLAGS) || bytes_read_u32(&body, &run->flags));
 }
 
-static bool tfdt_parse(struct bytes body, struct run *run)
+// After tfhd_parse: the track is known.
+static bool tfdt_parse(struct bytes body, const struct tracks *tracks, struct run *run)
 {
     uint8_t version;
     uint32_t flags;
@@ -211,7 +212,9 @@ static bool tfdt_parse(struct bytes body, struct run *run)
         !bytes_read_uint(&body, version == 1 ? 8 : 4, &ticks))
         return false;
     run->dts = (int64_t)ticks;
-    return run->dts > -CMAF_TICKS_MAX && run->dts < CMAF_TICKS_MAX;
+    int64_t us = ticks_to_us(run->dts, tracks->track[run->track].timescale);
+    return run->dts > -CMAF_TICKS_MAX && run->dts < CMAF_TICKS_MAX && us > -CMAF_UTC_US_MAX &&
+           us < CMAF_UTC_US_MAX;
 }
 
 static bool trun_parse(struct bytes body, uint32_t moof_at, struct run *run)
@@ -246,7 +249,7 @@ static int run_next(struct bytes *moof, const struct layout *layout, const struc
     if (mp4_box_find(box.body, MP4_TYPE("tfhd"), &tfhd) < 0 ||
         mp4_box_find(box.body, MP4_TYPE("tfdt"), &tfdt) < 0 ||
         mp4_box_find(box.body, MP4_TYPE("trun"), &trun) < 0 || !tfhd_parse(tfhd, tracks, out) ||
-        !tfdt_parse(tfdt, out) || !trun_parse(trun, layout->moof_at, out))
+        !tfdt_parse(tfdt, tracks, out) || !trun_parse(trun, layout->moof_at, out))
         return ERR_INVALID;
     return 0;
 }
@@ -310,8 +313,6 @@ static int sums_parse(const struct layout *layout, const struct tracks *tracks,
             return ERR_INVALID;
         int64_t first_us = ticks_to_us(run.dts, timescale);
         int64_t end_us = ticks_to_us(run.dts + (int64_t)run_duration(&run), timescale);
-        if (first_us <= -CMAF_UTC_US_MAX || first_us >= CMAF_UTC_US_MAX)
-            return ERR_INVALID;
         bool is_leading = run.track == tracks_leading(tracks);
         if (is_leading || seen == 0 || (!out->has_leading && first_us < out->utc_first_us)) {
             out->utc_first_us = first_us;

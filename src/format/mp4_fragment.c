@@ -93,11 +93,11 @@ static bool trun_parse(struct bytes body, const struct traf *traf, struct mp4_ru
     out->table = body.data;
     if (out->offset > INT64_MAX || (uint64_t)out->count * out->width > body.length)
         return false;
-    // Samples without bytes and without a table would be as many as the file likes.
-    if (!(out->fields & TRUN_SIZE) && out->size == 0)
+    // Samples without a table are as many as the file likes: none that would be left out.
+    if (!(out->fields & TRUN_SIZE) && (out->size == 0 || out->size > FRAME_BYTES_MAX))
         out->count = 0;
-    if (out->width == 0 && out->duration == 1 && traf->track)
-        out->group_most = traf->track->group_most;
+    if (out->width == 0 && out->duration == 1 && traf->track && out->size > 0)
+        out->group_most = mp4_group_most(traf->track->group_most, out->size);
     return true;
 }
 

@@ -53,6 +53,12 @@ static bool sizes_parse(struct bytes stbl, struct mp4_table *out)
     return true;
 }
 
+uint32_t mp4_group_most(uint32_t wanted, uint32_t size)
+{
+    uint32_t fit = FRAME_BYTES_MAX / size;
+    return wanted < fit ? wanted : fit > 0 ? fit : 1;
+}
+
 int mp4_table_parse(struct bytes stbl, uint32_t group_most, struct mp4_table *out)
 {
     struct bytes ignored;
@@ -73,8 +79,10 @@ int mp4_table_parse(struct bytes stbl, uint32_t group_most, struct mp4_table *ou
         if (mp4_u32_at(row + 8) != 1)
             return ERR_UNSUPPORTED;
     }
+    if (out->size > FRAME_BYTES_MAX) // none that would be left out: there may be four billion
+        out->samples = 0;
     if (out->size && out->stts.count == 1 && mp4_u32_at(out->stts.data + 4) == 1)
-        out->group_most = group_most;
+        out->group_most = mp4_group_most(group_most, out->size);
     return 0;
 }
 

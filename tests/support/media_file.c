@@ -104,8 +104,7 @@ struct buf *media_read(const char *path)
     return buf;
 }
 
-// moov and all moof boxes of a file in memory.
-static struct mp4_movie *movie_open(struct bytes file)
+struct mp4_movie *media_movie(struct bytes file)
 {
     struct mp4_movie *movie = NULL;
     for (unsigned pass = 0; pass < 2; pass++) {
@@ -130,7 +129,7 @@ void media_load(struct media *media, const char *path, int64_t start_us)
 {
     struct buf *file = media_read(path);
     ENSURE(file);
-    struct mp4_movie *movie = movie_open(buf_bytes(file));
+    struct mp4_movie *movie = media_movie(buf_bytes(file));
     *media = (struct media){.tracks = tracks_ref(mp4_movie_tracks(movie))};
     struct mp4_sample sample;
     while (mp4_movie_next(movie, &sample) == 0) {
@@ -190,8 +189,8 @@ struct segment *media_segment(const struct media *media, unsigned *at, int64_t m
     for (; *at < end; ++*at) {
         struct frame *frame = frame_ref(media->frames[*at]);
         int64_t us = frame_us(media, frame);
-        bool begins = frame->track == leading && us - part >= PART_DURATION_US;
-        if (frame->track == leading && (begins || part == INT64_MIN)) {
+        bool begins = false;
+        if (frame->track == leading && (part == INT64_MIN || us - part >= PART_DURATION_US)) {
             begins = part != INT64_MIN;
             part = us;
         }

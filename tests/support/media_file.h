@@ -20,6 +20,9 @@ bool media_decodes(const char *name, const char *options);
 void media_write(const char *name, const struct chain *chain, const struct buf *head);
 struct buf *media_read(const char *path);
 
+// moov and all moof boxes of an MP4 file in memory; dies (in the test) when it cannot be read.
+struct mp4_movie *media_movie(struct bytes file);
+
 // All frames of an MP4 file, in decode order over all tracks.
 struct media {
     struct tracks *tracks;

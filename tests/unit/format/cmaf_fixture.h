@@ -107,7 +107,7 @@ static inline void camera_frames(struct frames *out, int64_t from_us, int64_t du
                                  unsigned gop)
 {
     int64_t video = ticks_from_us(START_US, 90000), audio = ticks_from_us(START_US, 48000);
-    unsigned v = (unsigned)(from_us / 40000), a = (unsigned)(from_us * 48 / 1000 / 1024);
+    unsigned v = (unsigned)(from_us / 40000), a = (unsigned)((from_us * 48 + 1023999) / 1024000);
     for (int64_t end = from_us + duration_us;;) {
         int64_t video_us = (int64_t)v * 40000, audio_us = (int64_t)a * 1024 * 1000 / 48;
         if (video_us >= end && audio_us >= end)

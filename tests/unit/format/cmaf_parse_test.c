@@ -53,7 +53,7 @@ static void cmaf_head_parse_tells_what_was_written(void **state)
     assert_int_equal(head.segment_flags, SEGMENT_KEY | SEGMENT_DISCONTINUITY);
     assert_int_equal(head.head_length + head.payload_length, chunk->length);
     assert_true(head.has_leading);
-    assert_int_equal(head.samples, 13 + 24);
+    assert_int_equal(head.samples, 13 + 23);
     assert_int_equal(head.utc_first_us, START_US + 520000);
     assert_int_equal(head.duration_us, 13 * 40000);
     buf_unref(&chunk);
