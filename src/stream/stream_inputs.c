@@ -64,6 +64,7 @@ static void source_stop_engine(struct source *source)
     source->engine = NULL;
     tracks_unref(&source->tracks);
     source->follows = source->unavailable = false;
+    source->segment = (struct segment_info){0};
     source->candidate_since_us = 0;
 }
 
@@ -110,8 +111,10 @@ static void schedule_retry(struct source *source)
     source->state = SOURCE_WAITING;
     timeout_start(&source->retry, delay_us);
     if (source->backoff.failures <= 3)
-        log_warn(source->name, "lost reason=%s%s%s retry=%.1fs", reason_name(source->lost_reason),
-                 source->lost_detail[0] ? " detail=" : "", source->lost_detail, delay_us / 1e6);
+        log_warn(source->name, "lost reason=%s detail=\"%s\" retry=%.1fs",
+                 reason_name(source->lost_reason),
+                 source->lost_detail[0] ? source->lost_detail : reason_text(source->lost_reason),
+                 delay_us / 1e6);
     else
         log_debug(source->name, "lost reason=%s retry=%.1fs", reason_name(source->lost_reason),
                   delay_us / 1e6);
@@ -316,6 +319,8 @@ static void take_over(struct source *source)
     stream->stats.active_input = source->number;
     source->candidate_since_us = 0;
     live_set_tracks(stream, source->tracks);
+    if (source->segment.number)
+        live_announce(stream, &source->segment, source->segment_whole);
     stream_set_state(stream, STREAM_LIVE);
     char summary[128] = "";
     for (unsigned i = 0; i < source->tracks->count; i++) {
@@ -333,11 +338,11 @@ static bool takes(struct source *source, const struct frame *frame)
     struct stream *stream = source->stream;
     if (is_active(source))
         return true;
-    if (stream->active >= 0 && stream->active < (int)source->number)
-        return false;
-    if (frame->track != tracks_leading(source->tracks) || !frame_is_key(frame)) {
-        if (!source->candidate_since_us)
+    bool better_runs = stream->active >= 0 && stream->active < (int)source->number;
+    if (better_runs || frame->track != tracks_leading(source->tracks) || !frame_is_key(frame)) {
+        if (!better_runs && !source->candidate_since_us)
             source->candidate_since_us = now_us();
+        source->segment_whole = false;
         return false;
     }
     take_over(source);
@@ -368,8 +373,13 @@ void source_window(struct source *source, const struct segment_info *infos, size
 void source_segment(struct source *source, uint64_t number, int64_t utc_start_us, uint8_t flags,
                     bool whole)
 {
-    if (!source->lost && (source->stream->active < 0 || is_active(source)))
-        segmenter_announce(source->stream->live->segmenter, number, utc_start_us, flags, whole);
+    if (source->lost)
+        return;
+    source->segment = (struct segment_info){
+        .number = number, .utc_start_us = utc_start_us, .flags = flags};
+    source->segment_whole = whole;
+    if (is_active(source))
+        live_announce(source->stream, &source->segment, whole);
 }
 
 void source_skipped(struct source *source)
@@ -393,8 +403,9 @@ void source_push_segment(struct source *source, struct segment **segment)
 {
     struct segment *given = *segment;
     *segment = NULL;
+    int active = source->stream->active;
     bool wanted = !source->lost && source->ops && source->tracks &&
-                  (source->stream->active <= (int)source->number || is_active(source));
+                  (active < 0 || active >= (int)source->number);
     if (wanted && segment_frames(given) != 0) {
         source_count_error(source);
         wanted = false;
@@ -408,6 +419,8 @@ void source_push_segment(struct source *source, struct segment **segment)
             frame->segment_number = given->info.number;
             if (i == 0)
                 frame->flags |= FRAME_SEGMENT;
+            if (i == 0 && given->info.flags & SEGMENT_DISCONTINUITY)
+                frame->flags |= FRAME_SEGMENT_GAP;
         }
         live_push_ready(source->stream, given);
     }
