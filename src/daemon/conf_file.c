@@ -301,6 +301,8 @@ static void cfg_add_block(const struct cfg *cfg, struct conf_node *block,
                        "found unknown word '%.60s', expected an option of %s%s", word,
                        conf_section_name(section), suggestion);
             conf_node_set_broken(block);
+            if (section == CONF_FILE)
+                cfg->problems->structure = true;
         } else if (config_setting_type(value) == CONFIG_TYPE_LIST) {
             for (int j = 0; j < config_setting_length(value); j++)
                 cfg_add_statement(cfg, block, config_setting_get_elem(value, (unsigned)j), option);

@@ -130,6 +130,9 @@ static void unknown_word(struct reader *reader, const struct target *target)
                "found unknown word '%s', expected an option of %s%s", word,
                conf_section_name(target->section), suggestion);
     conf_node_set_broken(target->node);
+    // It may be a stream with a slip of the pen: a reload must not take that stream away.
+    if (target->section == CONF_FILE)
+        reader->parse->problems->structure = true;
     skip_statement(reader, target->section);
 }
 

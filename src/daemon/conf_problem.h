@@ -31,7 +31,7 @@ struct conf_problems {
     char **file; // owned names, in the order of their first appearance
     unsigned file_count;
     size_t errors, warnings; // also of those that are not kept
-    bool structure;          // a statement or block is not closed: the rest may be misread
+    bool structure; // a block is not closed or a word of the file unknown: what stands there is unsure
 };
 
 void conf_problems_init(struct conf_problems *problems); // a zeroed one is the same

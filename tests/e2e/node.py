@@ -79,8 +79,9 @@ class Node:
 
     def write(self, config):
         text = config.replace("@PORT@", str(self.port)).replace("@DIR@", self.folder)
-        with open(self.conf, "w") as out:
+        with open(self.conf + ".new", "w") as out:
             out.write(text)
+        os.rename(self.conf + ".new", self.conf)  # nobody reads half of it
 
     def start(self, wait=True):
         with open(self.log_path, "ab") as log:
