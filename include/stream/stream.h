@@ -24,7 +24,9 @@ enum stream_state { STREAM_IDLE, STREAM_STARTING, STREAM_LIVE, STREAM_LOST };
 
 // ---- the registry -----------------------------------------------------------------------------
 struct streams *streams_new(struct loop *loop, const struct protocol_env *env);
-void streams_free(struct streams **streams); // every stream is closed (SHUTDOWN)
+// Every stream is closed (SHUTDOWN), with its inputs; the registry stays. For the end of the server.
+void streams_close_all(struct streams *streams);
+void streams_free(struct streams **streams); // closes what is left
 struct stream *streams_get(struct streams *streams, const char *name); // NULL when absent
 // Walk in order of creation: start with *cursor = 0; NULL at the end.
 struct stream *streams_next(struct streams *streams, size_t *cursor);

@@ -121,19 +121,23 @@ struct streams *streams_new(struct loop *loop, const struct protocol_env *env)
     return streams;
 }
 
+void streams_close_all(struct streams *streams)
+{
+    for (size_t i = 0; i < streams->slot_count; i++) {
+        struct stream *stream = streams->slots[i];
+        stream_close(&stream, REASON_SHUTDOWN);
+    }
+    // The closed ones are freed by their deferred calls, which need the registry: run them now.
+    loop_turn(streams->loop, false);
+}
+
 void streams_free(struct streams **streams)
 {
     struct streams *gone = *streams;
     *streams = NULL;
     if (!gone)
         return;
-    for (size_t i = 0; i < gone->slot_count; i++)
-        if (gone->slots[i]) {
-            struct stream *stream = gone->slots[i];
-            stream_close(&stream, REASON_SHUTDOWN);
-        }
-    // The closed ones are freed by their deferred calls, which need the registry: run them now.
-    loop_turn(gone->loop, false);
+    streams_close_all(gone);
     timeout_stop(&gone->tick);
     loop_defer_cancel(gone->loop, &gone->change_defer);
     loop_hook_remove(gone->loop, &gone->hook);
@@ -280,6 +284,8 @@ void stream_set_state(struct stream *stream, enum stream_state state)
         stream->stats.last_reason = REASON_NONE;
         stream->stats.last_detail[0] = '\0';
     }
+    if (state == STREAM_LOST)
+        sinks_lost(stream);
     stream_changed(stream);
 }
 

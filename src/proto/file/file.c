@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 // file://: a film on disk, looped for ever in real time without a break of its timestamps.
 // docs/protocols/file.md.
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/url_parse.h"
 #include "file_priv.h"
 
 struct file_queue *film_queue; // for all films: two workers, so that one slow disk is not everybody's
+
+// A disk that hangs does not hold up the end of the server for longer.
+#define CLOSE_MOST_US (200 * US_PER_MS)
 
 static int check(const struct input_conf *input, char *why, size_t room)
 {
@@ -31,6 +35,7 @@ static int init(const struct protocol_env *env)
 static void fini(const struct protocol_env *env)
 {
     (void)env;
+    (void)file_queue_flush(film_queue, CLOSE_MOST_US); // the streams have gone: closing is left
     file_queue_free(&film_queue);
 }
 

@@ -60,8 +60,9 @@ static void world_init(struct world *world, const char *url)
 
 static void world_fini(struct world *world)
 {
-    streams_free(&world->env.streams);
+    streams_close_all(world->env.streams);
     proto_file.fini(&world->env);
+    streams_free(&world->env.streams);
     loop_fixture_free(&world->env.loop);
 }
 
