@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The files named on the command line as a C header: an array each, and a table of them with content
-type and entity tag. `embed.py src/ui/* > ui_pages.h`"""
+"""The files named on the command line as a C header: an array each, and a table of them with
+content type and entity tag. `embed.py src/ui/* > ui_pages.h`"""
 import hashlib
 import os
 import sys
@@ -17,7 +17,8 @@ TYPES = {
 
 def array(name, data):
     lines = [", ".join(str(byte) for byte in data[i:i + 20]) for i in range(0, len(data), 20)]
-    return f"static const unsigned char {name}[] = {{\n    " + ",\n    ".join(lines or ["0"]) + "};\n"
+    body = ",\n    ".join(lines or ["0"])
+    return f"static const unsigned char {name}[] = {{\n    {body}}};\n"
 
 
 def main():
@@ -35,7 +36,8 @@ def main():
         symbol = "ui_" + "".join(c if c.isalnum() else "_" for c in name)
         tag = hashlib.sha256(data).hexdigest()[:16]
         print(array(symbol, data))
-        rows.append(f'    {{"{name}", "{TYPES[extension]}", "\\"{tag}\\"", {symbol}, {len(data)}}},')
+        type_ = TYPES[extension]
+        rows.append(f'    {{"{name}", "{type_}", "\\"{tag}\\"", {symbol}, {len(data)}}},')
     print("static const struct ui_page {")
     print("    const char *name, *type, *etag;")
     print("    const unsigned char *data;")

@@ -19,16 +19,13 @@ static inline int fixture_check(const struct input_conf *input, char *why, size_
     return ERR_INVALID;
 }
 
-static const struct input_option_help fixture_options[] = {
-    {"fps", "1..60", "pictures a second"},
-    {"width", "16..4096", "of the picture"},
-    {"passphrase", "text", "a secret"},
-    {"cluster_key", "text", "a key"},
-    {NULL, NULL, NULL}};
-static const struct protocol fixture_fake = {.name = "fake",
-                                             .schemes = {"fake"},
-                                             .input_options = fixture_options,
-                                             .check = fixture_check};
+static const struct input_option_help fixture_options[] = {{"fps", "1..60", "pictures a second"},
+                                                           {"width", "16..4096", "of the picture"},
+                                                           {"passphrase", "text", "a secret"},
+                                                           {"cluster_key", "text", "a key"},
+                                                           {NULL, NULL, NULL}};
+static const struct protocol fixture_fake = {
+    .name = "fake", .schemes = {"fake"}, .input_options = fixture_options, .check = fixture_check};
 static const struct protocol fixture_rtsp = {.name = "rtsp", .schemes = {"rtsp", "rtsps"}};
 static const struct protocol *const fixture_protocols[] = {&fixture_fake, &fixture_rtsp, NULL};
 

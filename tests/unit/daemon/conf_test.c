@@ -388,8 +388,9 @@ static void conf_read_include_of_files_and_stars(void **state)
     put(files, "/etc/s/in/side", "input fake://fake;");
     put(files, "/etc/s/d/1.conf", "stream one { input fake://fake; }");
     put(files, "/etc/s/d/2 b.conf", "stream two { input fake://fake; bogus; }");
-    conf_files_put_folder(files, "/etc/s/d",
-                          bytes_of("f .no.conf 1\nf 1.conf 33\nf 2 b.conf 4\nd 3.conf\nf x 1\n", 53));
+    conf_files_put_folder(
+        files, "/etc/s/d",
+        bytes_of("f .no.conf 1\nf 1.conf 33\nf 2 b.conf 4\nd 3.conf\nf x 1\n", 53));
     struct conf *conf = conf_read(files, "/etc/s/a.conf", &problems);
     assert_string_equal(fixture_lines(&problems),
                         "/etc/s/d/2 b.conf:1:33: found unknown word 'bogus', expected an option of "
@@ -447,8 +448,9 @@ static void collect(void *arg, const char *pattern)
 static void conf_parse_includes_finds_them_all(void **state)
 {
     (void)state;
-    static const char text[] = "include a b;# include no;\nstream x { include \"c d\"; title include; "
-                               "}\nhttp 80\ninclude e";
+    static const char text[] =
+        "include a b;# include no;\nstream x { include \"c d\"; title include; "
+        "}\nhttp 80\ninclude e";
     char found[256] = "";
     conf_parse_includes("a.conf", bytes_of(text, strlen(text)), collect, found);
     assert_string_equal(found, "a,b,c d,e,");
@@ -498,8 +500,9 @@ static void conf_read_cfg_mistake_is_told(void **state)
     static const struct {
         const char *text, *lines;
     } cases[] = {
-        {"http = 80;\nstrem = ();\n", "a.cfg:2:1: found unknown word 'strem', expected an option of "
-                                      "the file; did you mean 'stream'?\n"},
+        {"http = 80;\nstrem = ();\n",
+         "a.cfg:2:1: found unknown word 'strem', expected an option of "
+         "the file; did you mean 'stream'?\n"},
         {"http = 80\nlog level\n", "a.cfg:2:1: found syntax error, expected libconfig's syntax\n"},
         {"# 99999999999\nhttp = 99999999999;\n",
          "a.cfg:2:8: found the integer 99999999999, expected one under 2147483648, or an L behind "
@@ -627,8 +630,7 @@ static void conf_samples_are_right_and_complete(void **state)
 {
     (void)state;
     static const char *const samples[] = {"conf/sluice.conf", "conf/minimal.conf",
-                                          "conf/cluster/source.conf",
-                                          "conf/cluster/receiver.conf"};
+                                          "conf/cluster/source.conf", "conf/cluster/receiver.conf"};
     for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
         struct conf_problems problems = {0};
         char *text = read_sample(samples[i]);
