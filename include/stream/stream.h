@@ -144,7 +144,7 @@ void stream_unlisten_segments(struct stream *stream, struct segment_listener *li
 // ---- numbers ----------------------------------------------------------------------------------
 struct stream_stats {
     uint64_t frames_in, bytes_in, input_bytes, frame_errors, discontinuities, retries, segments;
-    uint64_t viewer_bytes;
+    uint64_t viewer_bytes, viewers_slow; // those closed because they took too little
     unsigned viewers, sinks;
     unsigned active_input;    // index
     uint32_t bitrate_bps;     // of the last ten seconds

@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "base/reason.h"
+
 struct stream;
 struct viewer;
 
@@ -18,6 +20,8 @@ struct viewer *viewer_open(struct stream *stream, enum viewer_kind kind, const c
                            const char *client);
 void viewer_count_bytes(struct viewer *viewer, uint64_t bytes);
 void viewer_close(struct viewer **viewer);
+// As viewer_close. One that was too slow is logged and counted.
+void viewer_gone(struct viewer **viewer, enum reason reason);
 // agent: what tells players behind one address apart (User-Agent and token); may be "".
 void viewer_touch(struct stream *stream, enum viewer_kind kind, const char *protocol,
                   const char *client, const char *agent);

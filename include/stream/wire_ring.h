@@ -29,10 +29,11 @@ void wire_ring_mark_key(struct wire_ring *ring);
 void wire_ring_write(struct wire_ring *ring, const void *data, size_t length);
 // Sends what is new to the viewers of low delay; starts the clock for the others.
 void wire_ring_flush(struct wire_ring *ring);
-// Takes the connection for good, begins at the newest key mark. on_gone(arg, bytes sent) is called when the
-// viewer has gone.
+// Takes the connection for good, begins at the newest key mark. on_gone(arg, bytes sent, reason) is called
+// when the viewer has gone; REASON_SLOW_RECEIVER: it took nothing for ten seconds or fell out of the
+// ring too often.
 void wire_ring_add(struct wire_ring *ring, struct conn *conn, bool low_delay,
-                   void (*on_gone)(void *arg, uint64_t bytes), void *arg);
+                   void (*on_gone)(void *arg, uint64_t bytes, enum reason reason), void *arg);
 size_t wire_ring_viewers(const struct wire_ring *ring);
 uint64_t wire_ring_jumps(const struct wire_ring *ring); // viewers that fell out, since the beginning
 

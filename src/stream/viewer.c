@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/ensure.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -19,6 +20,8 @@ struct viewer {
     struct stream *stream; // NULL when the stream went first
     struct list_node node;
     enum viewer_kind kind;
+    const char *protocol;
+    char *client;
 };
 
 struct touched {
@@ -39,12 +42,12 @@ struct viewer *viewer_open(struct stream *stream, enum viewer_kind kind, const c
                            const char *client)
 {
     OBJ_CHECK(stream, STREAM_MAGIC);
-    (void)protocol;
-    (void)client;
     struct viewer *viewer = mem_alloc(sizeof *viewer);
     viewer->magic = VIEWER_MAGIC;
     viewer->stream = stream;
     viewer->kind = kind;
+    viewer->protocol = protocol;
+    viewer->client = mem_strdup(client);
     list_append(&stream->viewers, &viewer->node);
     stream->live_viewers += kind == VIEWER_LIVE;
     arrived(stream, kind);
@@ -68,7 +71,19 @@ void viewer_close(struct viewer **viewer)
         list_remove(&gone->stream->viewers, &gone->node);
         gone->stream->live_viewers -= gone->kind == VIEWER_LIVE;
     }
+    mem_free(gone->client);
     mem_free(gone);
+}
+
+void viewer_gone(struct viewer **viewer, enum reason reason)
+{
+    const struct viewer *gone = *viewer;
+    if (gone->stream && reason == REASON_SLOW_RECEIVER) {
+        gone->stream->stats.viewers_slow++;
+        log_info(gone->stream->log_name, "viewer=%s %s closed reason=%s", gone->client,
+                 gone->protocol, reason_name(reason));
+    }
+    viewer_close(viewer);
 }
 
 void viewer_touch(struct stream *stream, enum viewer_kind kind, const char *protocol,

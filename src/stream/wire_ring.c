@@ -27,7 +27,7 @@ struct wire_viewer {
     struct conn *conn;
     uint64_t position;
     size_t index;
-    void (*on_gone)(void *arg, uint64_t bytes);
+    void (*on_gone)(void *arg, uint64_t bytes, enum reason reason);
     void *arg;
     uint64_t bytes;
     int64_t stalled_since_us; // 0: its socket has room
@@ -89,11 +89,10 @@ static void forget(struct wire_viewer *viewer)
 static void on_closed(void *arg, enum reason reason)
 {
     struct wire_viewer *viewer = arg;
-    (void)reason;
     if (viewer->ring)
         forget(viewer);
     if (viewer->on_gone)
-        viewer->on_gone(viewer->arg, viewer->bytes);
+        viewer->on_gone(viewer->arg, viewer->bytes, reason);
     mem_free(viewer);
 }
 
@@ -227,9 +226,10 @@ static const struct conn_events viewer_events = {.on_drained = on_drained, .on_c
 
 static void flush(struct wire_ring *ring, bool low_delay)
 {
-    // conn_close inside only marks: the array changes at the end of the turn.
+    // conn_close inside only marks: the array changes at the end of the turn. Nobody waits for the
+    // clock with the first bytes.
     for (size_t i = 0; i < ring->count; i++)
-        if (ring->viewers[i]->low_delay == low_delay)
+        if (ring->viewers[i]->low_delay == low_delay || !ring->viewers[i]->begun)
             send_to(ring, ring->viewers[i]);
 }
 
@@ -257,7 +257,7 @@ void wire_ring_flush(struct wire_ring *ring)
 }
 
 void wire_ring_add(struct wire_ring *ring, struct conn *conn, bool low_delay,
-                   void (*on_gone)(void *, uint64_t), void *arg)
+                   void (*on_gone)(void *, uint64_t, enum reason), void *arg)
 {
     OBJ_CHECK(ring, RING_MAGIC);
     struct wire_viewer *viewer = mem_alloc(sizeof *viewer);

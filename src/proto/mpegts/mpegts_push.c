@@ -105,11 +105,11 @@ static struct push *push_of(struct stream *stream)
     return push;
 }
 
-static void on_viewer_gone(void *arg, uint64_t bytes)
+static void on_viewer_gone(void *arg, uint64_t bytes, enum reason reason)
 {
     struct viewer *viewer = arg;
     viewer_count_bytes(viewer, bytes);
-    viewer_close(&viewer);
+    viewer_gone(&viewer, reason);
 }
 
 static void on_gone(void *arg)
