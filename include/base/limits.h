@@ -21,8 +21,8 @@
 // playing a fragmented file (12 h at one a second with 25 pictures and 47 audio frames are 30 MB).
 #define MP4_MOOV_BYTES_MAX (64u << 20)
 #define MP4_FRAGMENT_BYTES_MAX (64u << 20)
-// A downloaded MP4: samples of all tracks; a day of 25 pictures and 47 audio frames a second are 6.2
-// million. Each costs 4 to 20 bytes of memory while the download runs.
+// playing a fragmented file (12 h at one a second with 25 pictures and 47 audio frames are
+// 30 MB).
 #define MP4_FILE_SAMPLES_MAX (8u << 20)
 // A part (CMAF chunk, the unit of a disk write): half a second keeps what a crash can lose, with
 // one frame and the write itself, under a second.
@@ -63,8 +63,9 @@
 // what a receiver gives to a peer. One largest message and several key frames side by side.
 #define LINK_UNDERWAY_CLASS_MAX (16u << 20)
 #define LINK_UNDERWAY_MAX (4 * LINK_UNDERWAY_CLASS_MAX)
-// A channel's queue: when its producer is told to wait and to go on (at 2 Mbit/s a second), when the
-// channel is closed (a key frame of the largest size may follow another), and all of a link together.
+// A channel's queue: when its producer is told to wait and to go on (at 2 Mbit/s a second), when
+// the channel is closed (a key frame of the largest size may follow another), and all of a link
+// together.
 #define LINK_QUEUE_HIGH (256u << 10)
 #define LINK_QUEUE_LOW (64u << 10)
 #define LINK_QUEUE_MAX (3 * FRAME_BYTES_MAX)
@@ -85,8 +86,8 @@
 #define LINK_HANDSHAKES_MAX 64
 #define LINK_HANDSHAKES_PER_ADDRESS 16
 
-// The archive. Parts of one stream that wait for its disk (a minute at 4 Mbit/s), and of all streams
-// of a disk (less than its file queue takes); what comes beyond is shed.
+// The archive. Parts of one stream that wait for its disk (a minute at 4 Mbit/s), and of all
+// streams of a disk (less than its file queue takes); what comes beyond is shed.
 #define ARCHIVE_QUEUE_BYTES_MAX (32u << 20)
 #define ARCHIVE_QUEUE_PARTS_MAX 4096
 #define ARCHIVE_DISK_QUEUE_BYTES_MAX (192u << 20)

@@ -12,7 +12,7 @@
 enum { SOURCE_PORT_STANDARD = 80 };
 
 struct source_conf {
-    char *host;          // owned; name or literal without brackets
+    char *host; // owned; name or literal without brackets
     uint16_t port;
     char *prefix_in_url; // owned: only streams of the other server under this prefix; "" for all
     bool m4s;            // frames; false: whole segments (m4f://, or no scheme)
@@ -20,7 +20,7 @@ struct source_conf {
     // Names, or prefixes that end in "/*", or "*". Owned, and so are the arrays.
     char **only;
     unsigned only_count;
-    bool has_only;       // an `only` line stands there, perhaps without names
+    bool has_only; // an `only` line stands there, perhaps without names
     char **except;
     unsigned except_count;
     // What its streams begin with: dvr, segment_duration, timeouts ... The name is empty, remote is

@@ -50,7 +50,8 @@ struct stream_conf {
 
 void stream_conf_init(struct stream_conf *conf); // defaults
 void stream_conf_fini(struct stream_conf *conf);
-void stream_conf_copy(struct stream_conf *to, const struct stream_conf *from); // `to` is overwritten
+void stream_conf_copy(struct stream_conf *to,
+                      const struct stream_conf *from); // `to` is overwritten
 bool stream_conf_equal(const struct stream_conf *a, const struct stream_conf *b);
 bool input_conf_equal(const struct input_conf *a, const struct input_conf *b);
 // Value of an option on the input's line, or NULL.

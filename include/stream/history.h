@@ -63,7 +63,8 @@ struct history_request {
     struct history *history;
 };
 
-// Unbroken ranges that touch [from, to), oldest first. done is called once, then the request is gone.
+// Unbroken ranges that touch [from, to), oldest first. done is called once, then the request is
+// gone.
 struct history_request *history_ranges(struct history *history, int64_t from_us, int64_t to_us,
                                        history_ranges_fn done, void *arg);
 // Segments that overlap [from, to), oldest first.

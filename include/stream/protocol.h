@@ -24,8 +24,8 @@ struct input_option_help {
 
 struct protocol {
     const char *name;
-    const char *help;           // one line
-    const char *schemes[8];     // of inputs, without "://"; NULL ends
+    const char *help;       // one line
+    const char *schemes[8]; // of inputs, without "://"; NULL ends
     const struct input_option_help *input_options;
     // Checks url and options of an input when the configuration is read. 0, or ERR_INVALID with a
     // sentence in why.
@@ -54,8 +54,8 @@ struct protocol_env {
 // table: NULL-terminated; borrowed for ever.
 void protocols_install(const struct protocol *const *table);
 const struct protocol *protocol_by_scheme(const char *scheme); // NULL when unknown
-// Of an input's url; NULL with *why set when the url is broken or the scheme unknown. An url without
-// scheme ("host:port/name") is m4f's.
+// Of an input's url; NULL with *why set when the url is broken or the scheme unknown. An url
+// without scheme ("host:port/name") is m4f's.
 const struct protocol *protocol_by_url(const char *url, const char **why);
 const struct protocol *const *protocols_all(void);
 

@@ -22,6 +22,9 @@ struct sink_events {
     void (*on_news)(void *arg);
     // The stream ended for this sink (removed, disabled, on-demand stop). Not after sink_close.
     void (*on_end)(void *arg, enum reason reason);
+    // The stream has lost its input: what comes next, if anything does, is another run. May be
+    // NULL.
+    void (*on_lost)(void *arg);
 };
 
 enum sink_state { SINK_CLOSED, SINK_WAIT_KEY, SINK_HUNGRY, SINK_BUSY };
@@ -32,14 +35,15 @@ struct sink {
     const struct sink_events *events;
     void *arg;
     enum sink_state state;
-    uint64_t cursor;      // seq of the next frame
-    uint64_t frames;      // given
-    uint64_t skipped;     // frames lost by falling out of the ring
-    bool jumped;          // set when the cursor skipped; cleared by the owner
+    uint64_t cursor;  // seq of the next frame
+    uint64_t frames;  // given
+    uint64_t skipped; // frames lost by falling out of the ring
+    bool jumped;      // set when the cursor skipped; cleared by the owner
 };
 
 // Starts at the last key frame in the ring (the frames since then are there at once), or waits for
-// the first one. The stream must be kept alive by a viewer or be static; the sink itself does not.
+// the next one: also while the stream is LOST, for what is in its ring then is old. The stream must
+// be kept alive by a viewer or be static; the sink itself does not.
 void sink_open(struct sink *sink, struct stream *stream, const struct sink_events *events,
                void *arg);
 void sink_close(struct sink *sink); // closed already is fine

@@ -35,8 +35,8 @@ struct loop *source_loop(const struct source *source);
 // The tracks, before the first frame and whenever they change. Takes the reference.
 void source_tracks(struct source *source, struct tracks **tracks);
 // One frame in decode order within its track. dts: the input's own count, unwrapped, in the track's
-// timescale, tracks in sync with one another; any origin. The stream puts it on its timeline: jumps,
-// stand-stills and steps back are repaired there. Takes the reference.
+// timescale, tracks in sync with one another; any origin. The stream puts it on its timeline:
+// jumps, stand-stills and steps back are repaired there. Takes the reference.
 void source_push_frame(struct source *source, struct frame **frame);
 // The input is lost or cannot be had. The stream calls stop at the end of the turn and retries or
 // fails over. detail: a short text for the log, or NULL.
@@ -53,8 +53,8 @@ void source_count_error(struct source *source);
 // Frames are on the far stream's timeline already (absolute ticks), tracks carry its generation,
 // segments are cut where it says. Call before the first tracks.
 void source_follow(struct source *source);
-// What the far live window holds: entries without bytes, oldest first; the bytes are fetched through
-// history when somebody asks. Before the first frame.
+// What the far live window holds: entries without bytes, oldest first; the bytes are fetched
+// through history when somebody asks. Before the first frame.
 void source_window(struct source *source, const struct segment_info *infos, size_t count,
                    struct tracks *tracks);
 // The next frame pushed begins (or, for a subscription that starts in the middle, lies in) this

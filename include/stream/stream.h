@@ -24,9 +24,10 @@ enum stream_state { STREAM_IDLE, STREAM_STARTING, STREAM_LIVE, STREAM_LOST };
 
 // ---- the registry -----------------------------------------------------------------------------
 struct streams *streams_new(struct loop *loop, const struct protocol_env *env);
-// Every stream is closed (SHUTDOWN), with its inputs; the registry stays. For the end of the server.
+// Every stream is closed (SHUTDOWN), with its inputs; the registry stays. For the end of the
+// server.
 void streams_close_all(struct streams *streams);
-void streams_free(struct streams **streams); // closes what is left
+void streams_free(struct streams **streams);                           // closes what is left
 struct stream *streams_get(struct streams *streams, const char *name); // NULL when absent
 // Walk in order of creation: start with *cursor = 0; NULL at the end.
 struct stream *streams_next(struct streams *streams, size_t *cursor);
@@ -42,7 +43,8 @@ void streams_watch_add(struct streams *streams, struct streams_watch *watch);
 void streams_watch_remove(struct streams *streams, struct streams_watch *watch);
 
 // ---- life -------------------------------------------------------------------------------------
-// Creates it and, when static, starts it. conf is copied. ERR_EXISTS, ERR_LIMIT, ERR_INVALID (name).
+// Creates it and, when static, starts it. conf is copied. ERR_EXISTS, ERR_LIMIT, ERR_INVALID
+// (name).
 MUST_USE int stream_create(struct streams *streams, const struct stream_conf *conf,
                            struct stream **out);
 // Applies another configuration; what did not change is not disturbed (the running input goes on
@@ -58,8 +60,13 @@ enum stream_state stream_state(const struct stream *stream);
 const char *stream_state_name(enum stream_state state); // "idle", "starting", "running", "lost"
 struct loop *stream_loop(const struct stream *stream);
 // For owners above (archive, cluster) to find their own object again; one slot each.
-enum stream_slot { STREAM_SLOT_ARCHIVE, STREAM_SLOT_CLUSTER, STREAM_SLOT_MPEGTS, STREAM_SLOT_HLS,
-                   STREAM_SLOTS };
+enum stream_slot {
+    STREAM_SLOT_ARCHIVE,
+    STREAM_SLOT_CLUSTER,
+    STREAM_SLOT_MPEGTS,
+    STREAM_SLOT_HLS,
+    STREAM_SLOTS
+};
 void stream_set_slot(struct stream *stream, enum stream_slot slot, void *value);
 void *stream_slot(const struct stream *stream, enum stream_slot slot);
 
@@ -87,8 +94,9 @@ uint64_t stream_discontinuity_sequence(struct stream *stream);
 // The open segment's number, start and flags; false when none is open.
 bool stream_open_segment(struct stream *stream, struct segment_info *info);
 
-// Waiting until the stream has what a request needs. on_ready comes in a later turn, once: REASON_NONE when
-// it is there, else why not (timeout_us over, stream closed, input refused). Starts the stream.
+// Waiting until the stream has what a request needs. on_ready comes in a later turn, once:
+// REASON_NONE when it is there, else why not (timeout_us over, stream closed, input refused).
+// Starts the stream.
 enum stream_need { STREAM_NEED_TRACKS, STREAM_NEED_WINDOW };
 struct stream_waiter {
     struct list_node node;
@@ -104,14 +112,14 @@ MUST_USE int stream_wait(struct stream *stream, enum stream_need need, int64_t t
                          void *arg);
 void stream_wait_cancel(struct stream_waiter *waiter); // not waiting is fine
 
-// The segment that begins at utc_start (to the millisecond: utc_start_us / 1000 is compared), from the window, or else from
-// history. on_done comes in a later turn (also when it is in the window): a reference is given, or NULL and err.
-// Requests for the same segment that is being fetched join it.
+// The segment that begins at utc_start (to the millisecond: utc_start_us / 1000 is compared), from
+// the window, or else from history. on_done comes in a later turn (also when it is in the window):
+// a reference is given, or NULL and err. Requests for the same segment that is being fetched join
+// it.
 struct segment_fetch;
-struct segment_fetch *stream_fetch_segment(struct stream *stream, int64_t utc_start_ms,
-                                           void (*on_done)(void *arg, int err,
-                                                           struct segment **segment),
-                                           void *arg);
+struct segment_fetch *
+stream_fetch_segment(struct stream *stream, int64_t utc_start_ms,
+                     void (*on_done)(void *arg, int err, struct segment **segment), void *arg);
 void segment_fetch_cancel(struct segment_fetch **fetch); // NULL is fine
 // In the window and loaded: borrowed, at once; else NULL.
 struct segment *stream_find_segment(struct stream *stream, int64_t utc_start_ms);
@@ -124,7 +132,8 @@ void stream_set_history(struct stream *stream, struct history **history);
 // Whether this stream has an archive here or at the server it comes from.
 bool stream_has_archive(const struct stream *stream, struct history_range *whole);
 void stream_set_far_archive(struct stream *stream, bool present, struct history_range whole);
-void stream_changed(struct stream *stream); // something of the catalogue changed (archive began ...)
+void stream_changed(
+    struct stream *stream); // something of the catalogue changed (archive began ...)
 
 // The archive writer follows the segmenter.
 struct segment_listener {
@@ -146,9 +155,9 @@ struct stream_stats {
     uint64_t frames_in, bytes_in, input_bytes, frame_errors, discontinuities, retries, segments;
     uint64_t viewer_bytes, viewers_slow; // those closed because they took too little
     unsigned viewers, sinks;
-    unsigned active_input;    // index
-    uint32_t bitrate_bps;     // of the last ten seconds
-    int64_t last_frame_us;    // monotonic, 0 never
+    unsigned active_input; // index
+    uint32_t bitrate_bps;  // of the last ten seconds
+    int64_t last_frame_us; // monotonic, 0 never
     int64_t last_dts_utc_us;
     int64_t started_utc_us, live_since_utc_us; // 0 when not
     enum reason last_reason;

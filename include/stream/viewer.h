@@ -15,7 +15,8 @@ struct viewer;
 // Who watches the past does not start the live stream of an on-demand stream, nor keep it.
 enum viewer_kind { VIEWER_LIVE, VIEWER_PAST };
 
-// protocol: constant text ("hls", "mpegts", "m4s"). client: address text. Starts an on-demand stream.
+// protocol: constant text ("hls", "mpegts", "m4s"). client: address text. Starts an on-demand
+// stream.
 struct viewer *viewer_open(struct stream *stream, enum viewer_kind kind, const char *protocol,
                            const char *client);
 void viewer_count_bytes(struct viewer *viewer, uint64_t bytes);

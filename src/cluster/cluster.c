@@ -9,7 +9,8 @@
 #include "base/url_parse.h"
 #include "cluster_priv.h"
 
-// ---- the streams of others, here -------------------------------------------------------------------
+// ---- the streams of others, here
+// -------------------------------------------------------------------
 
 static void add_input(struct stream_conf *conf, const struct cluster_source *source,
                       const char *name)
@@ -94,7 +95,9 @@ static void update_one(struct cluster *cluster, const char *name)
         stream_configure(remote->stream, &conf);
     } else {
         struct stream *stream;
-        if (stream_create(cluster->env->streams, &conf, &stream) != 0) {
+        int err = stream_create(cluster->env->streams, &conf, &stream);
+        if (err != 0) {
+            log_warn("cluster", "stream %s is not taken: %s", name, err_name(err));
             stream_conf_fini(&conf);
             return;
         }
@@ -104,6 +107,7 @@ static void update_one(struct cluster *cluster, const char *name)
     }
     remote->hops = hops;
     stream_set_far_archive(remote->stream, archive, range);
+    catalogue_changed_offers(cluster, remote->stream);
     stream_conf_fini(&conf);
 }
 
@@ -146,6 +150,9 @@ static void on_change(void *arg, struct stream *stream, bool gone)
 {
     struct cluster *cluster = arg;
     catalogue_changed(cluster, stream, gone);
+    struct remote *remote = gone ? map_get(cluster->remote, stream_name(stream)) : NULL;
+    if (remote && remote->stream == stream) // closed by somebody else
+        mem_free(map_remove(cluster->remote, stream_name(stream)));
     // When a local stream goes, a remote one of its name may take its place.
     if (gone && !map_get(cluster->remote, stream_name(stream)))
         cluster_look_again(cluster, stream_name(stream));
@@ -190,17 +197,20 @@ void cluster_free(struct cluster **cluster)
     mem_free(gone);
 }
 
-static struct cluster_source *find_equal(struct list *sources, const struct source_conf *conf,
-                                         const char *global_key)
+// One that serves this line: with the same rules or, second, with others.
+static struct cluster_source *find_serving(struct list *sources, const struct source_conf *conf)
 {
-    const char *key = conf->cluster_key ? conf->cluster_key : global_key;
+    struct cluster_source *found = NULL;
     LIST_FOREACH(sources, it, after)
     {
         struct cluster_source *source = LIST_OWNER(it, struct cluster_source, node);
-        if (source_conf_equal(&source->conf, conf) && strcmp(source->key, key) == 0)
+        if (!cluster_source_serves(source, conf))
+            continue;
+        if (source_conf_equal(&source->conf, conf))
             return source;
+        found = found ? found : source;
     }
-    return NULL;
+    return found;
 }
 
 void cluster_set_sources(struct cluster *cluster, const struct source_conf *list, unsigned count)
@@ -211,10 +221,11 @@ void cluster_set_sources(struct cluster *cluster, const struct source_conf *list
     while ((node = list_take_first(&cluster->sources)) != NULL)
         list_append(&before, node);
     for (unsigned i = 0; i < count; i++) {
-        struct cluster_source *known = find_equal(&before, &list[i], cluster->env->cluster_key);
+        struct cluster_source *known = find_serving(&before, &list[i]);
         if (known) {
             list_remove(&before, &known->node);
             list_append(&cluster->sources, &known->node);
+            cluster_source_configure(known, &list[i]);
         } else {
             (void)cluster_source_new(cluster, &list[i]);
         }
@@ -241,7 +252,10 @@ bool cluster_owns(const struct cluster *cluster, const char *stream_name)
     return map_get(cluster->remote, stream_name) != NULL;
 }
 
-void cluster_yield(struct cluster *cluster, const char *stream_name) { drop(cluster, stream_name); }
+void cluster_yield(struct cluster *cluster, const char *stream_name)
+{
+    drop(cluster, stream_name);
+}
 
 void cluster_each_source(const struct cluster *cluster,
                          void (*each)(void *arg, const struct cluster_source_stats *stats),

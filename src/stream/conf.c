@@ -6,7 +6,10 @@
 #include "base/ensure.h"
 #include "base/mem.h"
 
-static char *copy_text(const char *text) { return text ? mem_strdup(text) : NULL; }
+static char *copy_text(const char *text)
+{
+    return text ? mem_strdup(text) : NULL;
+}
 
 static bool text_same(const char *a, const char *b)
 {

@@ -9,9 +9,15 @@
 static const struct protocol *const none[] = {NULL};
 static const struct protocol *const *installed = none;
 
-void protocols_install(const struct protocol *const *table) { installed = table ? table : none; }
+void protocols_install(const struct protocol *const *table)
+{
+    installed = table ? table : none;
+}
 
-const struct protocol *const *protocols_all(void) { return installed; }
+const struct protocol *const *protocols_all(void)
+{
+    return installed;
+}
 
 const struct protocol *protocol_by_scheme(const char *scheme)
 {
@@ -27,8 +33,7 @@ const struct protocol *protocol_by_url(const char *url, const char **why)
     struct url parsed;
     if (url_parse(url, &parsed, why) != 0)
         return NULL;
-    const struct protocol *found =
-        protocol_by_scheme(parsed.scheme[0] ? parsed.scheme : "m4f");
+    const struct protocol *found = protocol_by_scheme(parsed.scheme[0] ? parsed.scheme : "m4f");
     if (!found)
         *why = "no protocol has this scheme";
     return found;

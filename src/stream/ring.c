@@ -63,8 +63,8 @@ static void grow_keys(struct ring *ring)
 
 void ring_append(struct ring *ring, struct frame *frame, int64_t dts_us, bool leading_key)
 {
-    while (ring->count && (ring->count >= RING_FRAMES_MAX ||
-                           ring->bytes + frame->length > RING_BYTES_MAX))
+    while (ring->count &&
+           (ring->count >= RING_FRAMES_MAX || ring->bytes + frame->length > RING_BYTES_MAX))
         drop_oldest(ring);
     if (ring->count == ring->capacity)
         grow(ring);

@@ -13,8 +13,8 @@ struct segmenter {
     int64_t duration_us;
     struct tracks *tracks; // one reference, NULL before the first
     unsigned leading;
-    uint64_t next_number;  // 0 before the first segment
-    bool discontinuous;    // the next segment follows a hole
+    uint64_t next_number; // 0 before the first segment
+    bool discontinuous;   // the next segment follows a hole
     // Following: what was announced for the next frame.
     bool following, announced, announced_whole;
     struct segment_info announcement;
@@ -25,9 +25,9 @@ struct segmenter {
     unsigned count, capacity;
     struct segment_part *parts;
     unsigned part_count, part_capacity;
-    unsigned part_first;        // first frame of the open part
-    int64_t part_start_us;      // decode time of its first leading frame, or of its first frame
-    bool part_led;              // it has a leading frame
+    unsigned part_first;   // first frame of the open part
+    int64_t part_start_us; // decode time of its first leading frame, or of its first frame
+    bool part_led;         // it has a leading frame
     int64_t last_leading_us, leading_step_us;
 };
 
@@ -74,12 +74,11 @@ static void close_part(struct segmenter *segmenter)
         return;
     if (segmenter->part_count == segmenter->part_capacity) {
         segmenter->part_capacity = segmenter->part_capacity ? segmenter->part_capacity * 2 : 16;
-        segmenter->parts = mem_resize(segmenter->parts,
-                                      segmenter->part_capacity * sizeof *segmenter->parts);
+        segmenter->parts =
+            mem_resize(segmenter->parts, segmenter->part_capacity * sizeof *segmenter->parts);
     }
     unsigned part = segmenter->part_count++;
-    segmenter->parts[part] =
-        (struct segment_part){.first = segmenter->part_first, .count = count};
+    segmenter->parts[part] = (struct segment_part){.first = segmenter->part_first, .count = count};
     if (!segmenter->partial)
         segmenter->events->on_part(segmenter->arg, segmenter->tracks, &segmenter->info, part,
                                    segmenter->frames + segmenter->part_first, count);
@@ -134,8 +133,8 @@ void segmenter_announce(struct segmenter *segmenter, uint64_t number, int64_t ut
 {
     segmenter->following = segmenter->announced = true;
     segmenter->announced_whole = whole;
-    segmenter->announcement = (struct segment_info){
-        .number = number, .utc_start_us = utc_start_us, .flags = flags};
+    segmenter->announcement =
+        (struct segment_info){.number = number, .utc_start_us = utc_start_us, .flags = flags};
 }
 
 void segmenter_skipped(struct segmenter *segmenter)
@@ -227,8 +226,14 @@ void segmenter_push(struct segmenter *segmenter, struct frame *frame)
     int64_t dts_us = ticks_to_us(frame->dts, track->timescale);
     bool leading = frame->track == segmenter->leading;
     if (segmenter->following) {
-        if (segmenter->announced) {
-            close_segment(segmenter, segmenter->announcement.utc_start_us);
+        if (segmenter->announced && segmenter->open &&
+            segmenter->announcement.number == segmenter->info.number) {
+            segmenter->announced = false; // further on in the same one, after frames left out
+            segmenter->partial = true;
+        } else if (segmenter->announced) {
+            // As the far server reckons its length: a hole behind it is not part of it.
+            bool hole = segmenter->announcement.flags & SEGMENT_DISCONTINUITY;
+            close_segment(segmenter, hole ? 0 : segmenter->announcement.utc_start_us);
             begin(segmenter, frame, dts_us);
         } else if (segmenter->open && is_too_long(segmenter, frame, dts_us)) {
             clear(segmenter); // the far server keeps to the same bounds: this one does not
@@ -247,8 +252,8 @@ void segmenter_push(struct segmenter *segmenter, struct frame *frame)
     cut_part(segmenter, frame, dts_us);
     if (segmenter->count == segmenter->capacity) {
         segmenter->capacity = segmenter->capacity ? segmenter->capacity * 2 : 256;
-        segmenter->frames = mem_resize(segmenter->frames,
-                                       segmenter->capacity * sizeof *segmenter->frames);
+        segmenter->frames =
+            mem_resize(segmenter->frames, segmenter->capacity * sizeof *segmenter->frames);
     }
     frame->segment_number = segmenter->info.number;
     segmenter->info.bytes += frame->length;

@@ -32,8 +32,8 @@ void segmenter_announce(struct segmenter *segmenter, uint64_t number, int64_t ut
 void segmenter_skipped(struct segmenter *segmenter);
 // Sets frame->segment_number and FRAME_SEGMENT. The frame must be writable still.
 void segmenter_push(struct segmenter *segmenter, struct frame *frame);
-// The run ended. Own: the open segment is closed and the next one is discontinuous. Following: it is
-// dropped; the far server knows what became of it.
+// The run ended. Own: the open segment is closed and the next one is discontinuous. Following: it
+// is dropped; the far server knows what became of it.
 void segmenter_end_run(struct segmenter *segmenter);
 // Number of the open segment and its start; false when none is open.
 bool segmenter_open_info(const struct segmenter *segmenter, struct segment_info *info);

@@ -14,7 +14,7 @@ void sink_open(struct sink *sink, struct stream *stream, const struct sink_event
         return; // the ring is not there yet: its first key frame will be the beginning
     sink->cursor = ring_end(&stream->live->ring);
     uint64_t key;
-    if (ring_last_key(&stream->live->ring, &key)) {
+    if (stream->state != STREAM_LOST && ring_last_key(&stream->live->ring, &key)) {
         sink->cursor = key;
         sink->state = SINK_HUNGRY;
         stream_news(stream);
@@ -94,6 +94,16 @@ void sinks_visit(struct stream *stream)
         struct sink *sink = LIST_OWNER(it, struct sink, node);
         if (sink->state == SINK_HUNGRY || sink->state == SINK_WAIT_KEY)
             sink->events->on_news(sink->arg);
+    }
+}
+
+void sinks_lost(struct stream *stream)
+{
+    LIST_FOREACH(&stream->sinks, it, after)
+    {
+        struct sink *sink = LIST_OWNER(it, struct sink, node);
+        if (sink->events->on_lost)
+            sink->events->on_lost(sink->arg);
     }
 }
 

@@ -18,9 +18,13 @@ static const char *const state_names[] = {
     [STREAM_LOST] = "lost",
 };
 
-const char *stream_state_name(enum stream_state state) { return state_names[state]; }
+const char *stream_state_name(enum stream_state state)
+{
+    return state_names[state];
+}
 
-// ---- marks: news for sinks, changes for watchers, the tick ---------------------------------------
+// ---- marks: news for sinks, changes for watchers, the tick
+// ---------------------------------------
 
 void stream_news(struct stream *stream)
 {
@@ -95,7 +99,8 @@ static void run_news(void *arg)
     // Streams that get news while others are visited are visited in the next turn's end.
     size_t most = streams->news.count;
     while (most-- > 0 && !list_empty(&streams->news)) {
-        struct stream *stream = LIST_OWNER(list_take_first(&streams->news), struct stream, news_node);
+        struct stream *stream =
+            LIST_OWNER(list_take_first(&streams->news), struct stream, news_node);
         stream->pending = false;
         waiters_answer(stream);
         sinks_visit(stream);
@@ -161,7 +166,10 @@ struct stream *streams_next(struct streams *streams, size_t *cursor)
     return NULL;
 }
 
-size_t streams_count(const struct streams *streams) { return map_count(streams->by_name); }
+size_t streams_count(const struct streams *streams)
+{
+    return map_count(streams->by_name);
+}
 
 void streams_watch_add(struct streams *streams, struct streams_watch *watch)
 {
@@ -250,8 +258,7 @@ int stream_create(struct streams *streams, const struct stream_conf *conf, struc
 void stream_start(struct stream *stream)
 {
     OBJ_CHECK(stream, STREAM_MAGIC);
-    if (stream->live || stream->closing || stream->conf->disabled ||
-        stream->conf->input_count == 0)
+    if (stream->live || stream->closing || stream->conf->disabled || stream->conf->input_count == 0)
         return;
     stream->live = live_new(stream);
     stream->stats.started_utc_us = utc_us();
@@ -368,18 +375,36 @@ void stream_close(struct stream **stream, enum reason reason)
 
 // ---- what others ask ---------------------------------------------------------------------------
 
-const char *stream_name(const struct stream *stream) { return stream->conf->name; }
-const char *stream_log_name(const struct stream *stream) { return stream->log_name; }
-const struct stream_conf *stream_conf(const struct stream *stream) { return stream->conf; }
-enum stream_state stream_state(const struct stream *stream) { return stream->state; }
-struct loop *stream_loop(const struct stream *stream) { return stream->owner->loop; }
+const char *stream_name(const struct stream *stream)
+{
+    return stream->conf->name;
+}
+const char *stream_log_name(const struct stream *stream)
+{
+    return stream->log_name;
+}
+const struct stream_conf *stream_conf(const struct stream *stream)
+{
+    return stream->conf;
+}
+enum stream_state stream_state(const struct stream *stream)
+{
+    return stream->state;
+}
+struct loop *stream_loop(const struct stream *stream)
+{
+    return stream->owner->loop;
+}
 
 void stream_set_slot(struct stream *stream, enum stream_slot slot, void *value)
 {
     stream->slot[slot] = value;
 }
 
-void *stream_slot(const struct stream *stream, enum stream_slot slot) { return stream->slot[slot]; }
+void *stream_slot(const struct stream *stream, enum stream_slot slot)
+{
+    return stream->slot[slot];
+}
 
 struct tracks *stream_known_tracks(const struct stream *stream)
 {

@@ -2,7 +2,8 @@
 // The inputs of a stream: which one runs, retry, fail-over and return.
 //
 // Invariants:
-//  1. At most one input is active (its frames are taken). Others may run only to be tried: each is better than the
+//  1. At most one input is active (its frames are taken). Others may run only to be tried: each is
+//  better than the
 //     active one, or there is no active one.
 //  2. A tried input becomes active with a key frame of its leading track.
 //  3. An engine's stop is called exactly once after each pull, from a turn's end, never from inside
@@ -160,9 +161,8 @@ static void source_begin(struct source *source)
     struct streams *owner = source->stream->owner;
     const char *why = NULL;
     const struct protocol *protocol = protocol_by_url(source->input.url, &why);
-    (void)text_format(source->name, sizeof source->name, "%s input=%u %s",
-                      source->stream->log_name, source->number + 1,
-                      protocol ? protocol->name : "?");
+    (void)text_format(source->name, sizeof source->name, "%s input=%u %s", source->stream->log_name,
+                      source->number + 1, protocol ? protocol->name : "?");
     source->state = SOURCE_STARTING;
     source->started_us = source->last_frame_us = now_us();
     if (!protocol || !protocol->pull) {
@@ -253,13 +253,34 @@ void source_set_engine(struct source *source, const struct source_ops *ops, void
     source->engine = engine;
 }
 
-void *source_engine(const struct source *source) { return source->engine; }
-const struct input_conf *source_input(const struct source *source) { return &source->input; }
-const char *source_name(const struct source *source) { return source->name; }
-struct loop *source_loop(const struct source *source) { return source->stream->owner->loop; }
-const char *source_stream_name(const struct source *source) { return source->stream->conf->name; }
-void source_follow(struct source *source) { source->follows = true; }
-void source_count_error(struct source *source) { source->stream->stats.frame_errors++; }
+void *source_engine(const struct source *source)
+{
+    return source->engine;
+}
+const struct input_conf *source_input(const struct source *source)
+{
+    return &source->input;
+}
+const char *source_name(const struct source *source)
+{
+    return source->name;
+}
+struct loop *source_loop(const struct source *source)
+{
+    return source->stream->owner->loop;
+}
+const char *source_stream_name(const struct source *source)
+{
+    return source->stream->conf->name;
+}
+void source_follow(struct source *source)
+{
+    source->follows = true;
+}
+void source_count_error(struct source *source)
+{
+    source->stream->stats.frame_errors++;
+}
 
 void source_count_bytes(struct source *source, size_t bytes)
 {
@@ -375,8 +396,8 @@ void source_segment(struct source *source, uint64_t number, int64_t utc_start_us
 {
     if (source->lost)
         return;
-    source->segment = (struct segment_info){
-        .number = number, .utc_start_us = utc_start_us, .flags = flags};
+    source->segment =
+        (struct segment_info){.number = number, .utc_start_us = utc_start_us, .flags = flags};
     source->segment_whole = whole;
     if (is_active(source))
         live_announce(source->stream, &source->segment, whole);

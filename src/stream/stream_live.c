@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The live part of a stream: track lists, ring, segmenter, and the window of segments.
 //
-// Window invariants: entries are in order of utc_start and their numbers are consecutive; a gap in the numbers
-// empties it first (a playlist cannot express one). At most segment_count + WINDOW_EXTRA entries.
+// Window invariants: entries are in order of utc_start and their numbers are consecutive; a gap in
+// the numbers empties it first (a playlist cannot express one). At most segment_count +
+// WINDOW_EXTRA entries.
 #include <string.h>
 
 #include "base/clock.h"
@@ -56,8 +57,7 @@ static void window_add(struct stream *stream, const struct segment_info *info,
                        struct tracks *tracks, struct segment *segment)
 {
     struct live *live = stream->live;
-    struct window_entry *last =
-        live->window_count ? &live->window[live->window_count - 1] : NULL;
+    struct window_entry *last = live->window_count ? &live->window[live->window_count - 1] : NULL;
     if (last && info->number <= last->info.number) {
         // Known already (from the far window): the bytes may be what was missing.
         struct window_entry *known = live_find(stream, info->utc_start_us / US_PER_MS);
@@ -109,11 +109,18 @@ static void on_partial(void *arg, const struct segment_info *info, struct tracks
 static const struct segmenter_events segmenter_events = {
     .on_part = on_part, .on_segment = on_segment, .on_partial = on_partial};
 
+static void forget_pushed(struct live *live)
+{
+    for (unsigned i = 0; i < TRACKS_MAX; i++)
+        live->pushed_dts[i] = INT64_MIN;
+}
+
 struct live *live_new(struct stream *stream)
 {
     struct live *live = mem_alloc(sizeof *live);
     ring_init(&live->ring);
     timeline_init(&live->timeline);
+    forget_pushed(live);
     live->segmenter = segmenter_new(&segmenter_events, stream);
     segmenter_set_duration(live->segmenter, stream->conf->segment_duration_us);
     return live;
@@ -142,6 +149,7 @@ void live_set_tracks(struct stream *stream, struct tracks *tracks)
     tracks_unref(&live->tracks[TRACKS_KEPT - 1]);
     memmove(live->tracks + 1, live->tracks, (TRACKS_KEPT - 1) * sizeof *live->tracks);
     live->tracks[0] = tracks_ref(tracks);
+    forget_pushed(live);
     segmenter_set_tracks(live->segmenter, tracks);
     stream_set_known_tracks(stream, tracks);
     waiters_check(stream);
@@ -161,6 +169,27 @@ static void note_frame(struct stream *stream, struct frame *frame, unsigned lead
     stream_news(stream);
 }
 
+// The segment that the frames which follow are from. Joined again in the very segment that was
+// left, the far server repeats frames that are here; in any other one everything is new.
+static void reach(struct live *live, const struct segment_info *info)
+{
+    if (live->rejoining &&
+        (live->reached_number != info->number || live->reached_utc_us != info->utc_start_us))
+        forget_pushed(live);
+    live->rejoining = false;
+    live->reached_number = info->number;
+    live->reached_utc_us = info->utc_start_us;
+}
+
+// Whether the ring has had this frame of a far server; remembers it.
+static bool is_again(struct live *live, const struct frame *frame)
+{
+    if (frame->dts <= live->pushed_dts[frame->track])
+        return true;
+    live->pushed_dts[frame->track] = frame->dts;
+    return false;
+}
+
 void live_push(struct stream *stream, struct frame *frame, bool follows)
 {
     struct live *live = stream->live;
@@ -170,15 +199,27 @@ void live_push(struct stream *stream, struct frame *frame, bool follows)
     int64_t mono_us = now_us();
     frame->arrived_us = mono_us;
     frame->generation = tracks->generation;
-    if (follows)
+    bool again = false;
+    if (follows) {
         timeline_note(&live->timeline, frame, track->timescale);
-    else
+        again = is_again(live, frame);
+    } else {
         timeline_map(&live->timeline, frame, track->timescale, frame->track == leading, mono_us,
                      utc_us());
+        live->reached_number = 0; // whatever a far server repeats later, the ring has moved on
+    }
     if (frame->flags & FRAME_DISCONTINUITY)
         stream->stats.discontinuities++;
     segmenter_push(live->segmenter, frame);
-    note_frame(stream, frame, leading);
+    if (!again)
+        note_frame(stream, frame, leading);
+}
+
+void live_announce(struct stream *stream, const struct segment_info *info, bool whole)
+{
+    reach(stream->live, info);
+    segmenter_announce(stream->live->segmenter, info->number, info->utc_start_us, info->flags,
+                       whole);
 }
 
 void live_push_ready(struct stream *stream, struct segment *segment)
@@ -187,19 +228,23 @@ void live_push_ready(struct stream *stream, struct segment *segment)
     const struct tracks *tracks = live->tracks[0];
     unsigned leading = tracks_leading(tracks);
     int64_t mono_us = now_us();
+    reach(live, &segment->info);
     for (unsigned i = 0; i < segment->frame_count; i++) {
         struct frame *frame = segment->frames[i];
-        if (frame->track >= tracks->count)
+        if (frame->track >= tracks->count || is_again(live, frame))
             continue;
         frame->arrived_us = mono_us;
         frame->generation = tracks->generation;
         note_frame(stream, frame, leading);
     }
-    live_add_segment(stream, segment);
+    const struct window_entry *known = live_find(stream, segment->info.utc_start_us / US_PER_MS);
+    if (!known || !known->segment)
+        live_add_segment(stream, segment);
 }
 
 void live_end_run(struct stream *stream, enum reason reason)
 {
+    stream->live->rejoining = true;
     segmenter_end_run(stream->live->segmenter);
     timeline_new_run(&stream->live->timeline);
     LIST_FOREACH(&stream->listeners, it, after)
@@ -212,8 +257,12 @@ void live_end_run(struct stream *stream, enum reason reason)
 void live_add_far_window(struct stream *stream, const struct segment_info *infos, size_t count,
                          struct tracks *tracks)
 {
-    for (size_t i = 0; i < count; i++)
-        window_add(stream, &infos[i], tracks, NULL);
+    for (size_t i = 0; i < count; i++) {
+        struct segment_info info = infos[i];
+        if (info.generation == 0)
+            info.generation = tracks->generation;
+        window_add(stream, &info, info.generation == tracks->generation ? tracks : NULL, NULL);
+    }
     waiters_check(stream);
 }
 

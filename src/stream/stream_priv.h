@@ -30,15 +30,17 @@ struct source {
     struct input_conf input;         // a copy: the configuration may change under a running input
     struct tracks *tracks;           // as last given, with generation; one reference or NULL
     bool follows;
-    bool lost;                       // source_lost came; stop is due
-    bool unavailable;                // the engine waits for its link; no timeout applies
+    struct segment_info segment; // as the far server announced it last; number 0: it did not
+    bool segment_whole;          // every frame of it has been pushed
+    bool lost;                   // source_lost came; stop is due
+    bool unavailable;            // the engine waits for its link; no timeout applies
     enum reason lost_reason;
     char lost_detail[96];
-    struct defer ending;             // stop at the end of the turn
+    struct defer ending; // stop at the end of the turn
     struct timeout retry;
     struct backoff backoff;
     int64_t started_us, last_frame_us; // monotonic
-    int64_t candidate_since_us; // waiting for a key frame to take over; 0 when not
+    int64_t candidate_since_us;        // waiting for a key frame to take over; 0 when not
 };
 
 enum { WINDOW_EXTRA = 3, TRACKS_KEPT = 4 };
@@ -52,8 +54,13 @@ struct live {
     struct window_entry *window;        // oldest first
     size_t window_count, window_capacity;
     uint64_t discontinuities_gone; // of entries that left the window
-    uint64_t second_bytes[10];          // payload by second, a ring
-    unsigned second, seconds;           // the one being filled; how many count, at most ten
+    // Following: a far server that is joined again begins with frames that are in the ring already.
+    bool rejoining;                 // nothing has come since the last run ended
+    uint64_t reached_number;        // of the segment that frames came from last
+    int64_t reached_utc_us;         // where it began
+    int64_t pushed_dts[TRACKS_MAX]; // newest in the ring by track; INT64_MIN: none
+    uint64_t second_bytes[10];      // payload by second, a ring
+    unsigned second, seconds;       // the one being filled; how many count, at most ten
 };
 
 struct stream {
@@ -62,8 +69,8 @@ struct stream {
     struct streams *owner;
     size_t order;
     bool closing;
-    bool pending;  // in owner->news
-    bool changed;  // in owner->changes
+    bool pending; // in owner->news
+    bool changed; // in owner->changes
     char log_name[STREAM_NAME_MAX + 8];
     struct stream_conf *conf; // owned
     struct list_node news_node, change_node, active_node;
@@ -71,10 +78,10 @@ struct stream {
     int active;                               // index of the input whose frames are taken, or -1
     struct live *live;                        // NULL when idle
     struct list sinks, waiters, listeners, fetches, viewers;
-    struct map *touched;        // viewers of short requests by key; NULL when none
-    unsigned live_viewers;      // of both kinds of bookkeeping; those who watch the past are not in it
+    struct map *touched;   // viewers of short requests by key; NULL when none
+    unsigned live_viewers; // of both kinds of bookkeeping; those who watch the past are not in it
     int64_t no_viewers_since_us; // monotonic, 0 while somebody watches
-    struct history *history;    // owned; NULL: none, or made on first use from the input
+    struct history *history;     // owned; NULL: none, or made on first use from the input
     bool history_is_far;
     struct tracks *known_tracks;
     bool far_archive;
@@ -94,7 +101,7 @@ struct streams {
     struct list watches;
     struct loop_hook hook;
     struct defer change_defer;
-    struct timeout tick; // once a second while `active` is not empty
+    struct timeout tick;   // once a second while `active` is not empty
     struct stream **slots; // by order of creation, NULL where one went
     size_t slot_count, slot_capacity;
 };
@@ -114,12 +121,14 @@ struct live *live_new(struct stream *stream);
 void live_free(struct live **live);
 void live_set_tracks(struct stream *stream, struct tracks *tracks); // takes a reference of its own
 void live_push(struct stream *stream, struct frame *frame, bool follows); // borrowed
+// Following: the next frame begins, or lies in, this segment.
+void live_announce(struct stream *stream, const struct segment_info *info, bool whole);
 // Frames of a segment that came whole: into the ring as they are, and the segment into the window.
 void live_push_ready(struct stream *stream, struct segment *segment);
 void live_end_run(struct stream *stream, enum reason reason);
 void live_add_far_window(struct stream *stream, const struct segment_info *infos, size_t count,
                          struct tracks *tracks);
-void live_add_segment(struct stream *stream, struct segment *segment); // borrowed
+void live_add_segment(struct stream *stream, struct segment *segment);       // borrowed
 struct window_entry *live_find(struct stream *stream, int64_t utc_start_ms); // NULL: not there
 bool live_has_window(const struct stream *stream);
 void live_tick(struct stream *stream);
@@ -135,6 +144,7 @@ void viewers_free(struct stream *stream);
 unsigned viewers_count(const struct stream *stream);
 // sink.c
 void sinks_visit(struct stream *stream);
+void sinks_lost(struct stream *stream);
 void sinks_end(struct stream *stream, enum reason reason);
 
 #endif

@@ -84,8 +84,9 @@ void waiters_fail(struct stream *stream, enum reason reason)
         answer(LIST_OWNER(list_first(&stream->waiters), struct stream_waiter, node), reason);
 }
 
-// ---- fetching a segment ----------------------------------------------------------------------------
-// A load is one read from history (or one look into the window); the fetches of a segment join it.
+// ---- fetching a segment
+// ---------------------------------------------------------------------------- A load is one read
+// from history (or one look into the window); the fetches of a segment join it.
 
 struct segment_load {
     struct list_node node; // in stream->fetches

@@ -14,7 +14,10 @@
 // A step back smaller than this is pressed flat; a larger one re-anchors the track.
 #define FLAT_US 500000LL
 
-void timeline_init(struct timeline *timeline) { *timeline = (struct timeline){0}; }
+void timeline_init(struct timeline *timeline)
+{
+    *timeline = (struct timeline){0};
+}
 
 void timeline_new_run(struct timeline *timeline)
 {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Puts an input's timestamps on the stream's timeline: ticks since 1970 UTC, growing strictly within
-// each track, whatever the input does. docs/design/time.md is the long version.
+// Puts an input's timestamps on the stream's timeline: ticks since 1970 UTC, growing strictly
+// within each track, whatever the input does. docs/design/time.md is the long version.
 //
 // Invariants:
 //  1. For each track the times given out grow strictly, over all runs of the process.
 //  2. An input that counts well is moved by a constant: its steps come out as they went in.
 //  3. One odd timestamp moves one frame. A new origin is believed when a second frame confirms it.
 //  4. Tracks keep their distance: a new origin found on one track serves the others.
-//  5. The timeline follows the wall clock by at most 500 ppm, never backwards; it jumps ahead only when
+//  5. The timeline follows the wall clock by at most 500 ppm, never backwards; it jumps ahead only
+//  when
 //     it is more than ten seconds late, and then says DISCONTINUITY.
 #ifndef STREAM_TIMELINE_H
 #define STREAM_TIMELINE_H
@@ -20,21 +21,21 @@
 
 struct timeline_track {
     bool started;
-    bool suspect;           // the last frame did not fit; suspect_in is what it said
-    int64_t last_in;        // ticks; of the last frame that fitted
-    int64_t suspect_in;     // ticks
-    int64_t last_out;       // ticks
+    bool suspect;       // the last frame did not fit; suspect_in is what it said
+    int64_t last_in;    // ticks; of the last frame that fitted
+    int64_t suspect_in; // ticks
+    int64_t last_out;   // ticks
     int64_t last_arrival_us;
-    int64_t step;           // usual distance of two frames, ticks; 0 unknown
-    int64_t offset_us;      // out = in + offset, in this track
-    bool jumped;            // the next frame gets DISCONTINUITY
+    int64_t step;      // usual distance of two frames, ticks; 0 unknown
+    int64_t offset_us; // out = in + offset, in this track
+    bool jumped;       // the next frame gets DISCONTINUITY
 };
 
 struct timeline {
-    bool anchored;      // a run is under way
-    int64_t offset_us;  // newest origin: of the run, or the last one confirmed
-    int64_t floor_us;     // the latest time given out
-    int64_t run_floor_us; // that of the run before this one: nothing begins at or below it
+    bool anchored;          // a run is under way
+    int64_t offset_us;      // newest origin: of the run, or the last one confirmed
+    int64_t floor_us;       // the latest time given out
+    int64_t run_floor_us;   // that of the run before this one: nothing begins at or below it
     int64_t window_from_us; // drift window, monotonic
     int64_t window_min_us;  // smallest lateness seen in it
     uint64_t repairs;       // frames that were given another time than they said

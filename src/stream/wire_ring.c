@@ -45,8 +45,8 @@ struct wire_ring {
     struct wire_viewer **viewers;
     size_t count, capacity;
     uint64_t jumps;
-    struct timeout batch;  // flush of the others
-    struct timeout check;  // once a second: stalled viewers
+    struct timeout batch; // flush of the others
+    struct timeout check; // once a second: stalled viewers
     struct defer emptied;
     void (*on_empty)(void *arg);
     void *arg;
@@ -233,7 +233,10 @@ static void flush(struct wire_ring *ring, bool low_delay)
             send_to(ring, ring->viewers[i]);
 }
 
-static void on_batch(void *arg) { flush(arg, false); }
+static void on_batch(void *arg)
+{
+    flush(arg, false);
+}
 
 static void on_check(void *arg)
 {
@@ -279,5 +282,11 @@ void wire_ring_add(struct wire_ring *ring, struct conn *conn, bool low_delay,
         timeout_start(&ring->check, US_PER_S);
 }
 
-size_t wire_ring_viewers(const struct wire_ring *ring) { return ring->count; }
-uint64_t wire_ring_jumps(const struct wire_ring *ring) { return ring->jumps; }
+size_t wire_ring_viewers(const struct wire_ring *ring)
+{
+    return ring->count;
+}
+uint64_t wire_ring_jumps(const struct wire_ring *ring)
+{
+    return ring->jumps;
+}

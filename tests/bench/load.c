@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Load generators and floors of `make bench`. Each prints one line of key=value.
 //
-//   load floor-live PORT RATE_KBIT BATCH_MS     the least a server of live bytes can do: one send per
+//   load floor-live PORT RATE_KBIT BATCH_MS     the least a server of live bytes can do: one send
+//   per
 //                                               connection and batch from one ring, TCP_NODELAY
 //   load floor-mem PORT SIZE                    answers every request with SIZE bytes from memory
-//   load watch PORT PATH COUNT SECONDS PID      COUNT viewers of an endless answer; sockets are swept
-//                                               each 40 ms with MSG_TRUNC, so that one core watches thousands
-//   load get PORT PATH CONNECTIONS SECONDS PID  requests one after another on kept-alive connections
+//   load watch PORT PATH COUNT SECONDS PID      COUNT viewers of an endless answer; sockets are
+//   swept
+//                                               each 40 ms with MSG_TRUNC, so that one core watches
+//                                               thousands
+//   load get PORT PATH CONNECTIONS SECONDS PID  requests one after another on kept-alive
+//   connections
 //
 // PID: the server, whose CPU time (every thread, from schedstat) is counted over the measured time.
 #define _GNU_SOURCE
@@ -171,8 +175,8 @@ __attribute__((noreturn)) static void floor_mem(int port, size_t size)
                 client->left = whole;
             }
             while (client->left) {
-                ssize_t sent = send(client->fd, data + whole - client->left, client->left,
-                                    MSG_NOSIGNAL);
+                ssize_t sent =
+                    send(client->fd, data + whole - client->left, client->left, MSG_NOSIGNAL);
                 if (sent <= 0)
                     break;
                 client->left -= (size_t)sent;
@@ -327,7 +331,8 @@ static int get(int port, const char *path, int count, double seconds, int pid)
     qsort(times, kept, sizeof *times, compare);
     printf("cpu_us_per_mb=%.1f cpu_us_each=%.2f each_s=%.0f mbit=%.0f p50_us=%u p99_us=%u\n",
            spent / ((double)bytes / 1e6), spent / (double)answers, (double)answers / passed * 1e6,
-           (double)bytes * 8 / passed, kept ? times[kept / 2] : 0, kept ? times[kept * 99 / 100] : 0);
+           (double)bytes * 8 / passed, kept ? times[kept / 2] : 0,
+           kept ? times[kept * 99 / 100] : 0);
     return 0;
 }
 

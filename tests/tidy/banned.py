@@ -7,15 +7,16 @@ OWN_AND_TESTS = (*OWN, "tests/*.[ch]")
 
 # (calls, where the rule holds, files that may, what to use)
 RULES = [
-    ("strcpy strcat stpcpy sprintf vsprintf atoi atol atoll strtok gets", OWN_AND_TESTS, (),
-     "base/text.h has bounded ones"),
+    ("strcpy strcat stpcpy sprintf vsprintf atoi atol atoll strtok gets", OWN_AND_TESTS,
+     ("tests/bench/*.c",), "base/text.h has bounded ones"),
     ("malloc calloc realloc reallocarray aligned_alloc posix_memalign free strdup strndup asprintf"
-     " vasprintf", OWN, ("src/base/mem.c",), "memory comes from base/mem.h"),
+     " vasprintf", OWN, ("src/base/mem.c", "src/io/file.c", "src/io/file_work.c"),  # worker threads
+     "memory comes from base/mem.h"),
     ("time gettimeofday clock_gettime", OWN, ("src/base/clock.c",),
      "time comes from base/clock.h"),
     ("printf fprintf vprintf vfprintf puts fputs putchar perror", OWN,
      ("src/daemon/main*.c", "src/base/log.c"), "base/log.h, or main"),
-    ("sleep usleep nanosleep", OWN_AND_TESTS, (), "nothing blocks the loop; tests await events"),
+    ("sleep usleep nanosleep", OWN_AND_TESTS, ("tests/bench/*.c",), "nothing blocks the loop; tests await events"),
 ]
 
 

@@ -69,7 +69,7 @@ static void ts_mux_frame_key_picture_has_everything_a_player_needs(void **state)
     struct fixture fixture;
     struct track list[1] = {ts_walk_h264()};
     open_mux(&fixture, list, 1);
-    put(&fixture, ts_walk_picture(0, "\x65\x88", 400, 1), 900000, 7200, FRAME_KEY);
+    put(&fixture, ts_walk_picture(0, "\x65\x88", 400, 1), 0x112345678, 7200, FRAME_KEY);
     struct ts_walk *walk = walked(&fixture);
     assert_int_equal(walk->pat_count, 1);
     assert_int_equal(walk->pmt_count, 1);
@@ -80,9 +80,9 @@ static void ts_mux_frame_key_picture_has_everything_a_player_needs(void **state)
     assert_int_equal(pes->stream_id, 0xe0);
     assert_int_equal(pes->said, 0);
     assert_true(pes->random_access && pes->has_pcr && pes->discontinuity);
-    assert_int_equal(pes->dts, 900000);
-    assert_int_equal(pes->pts, 907200);
-    assert_int_equal(pes->pcr, 900000 - LEAD);
+    assert_int_equal(pes->dts, 0x112345678);
+    assert_int_equal(pes->pts, 0x112345678 + 7200);
+    assert_int_equal(pes->pcr, 0x112345678 - LEAD);
     static const char head[] = "\0\0\0\1\x09\xf0\0\0\0\1\x67\x64\0\x1e\xac\xd9\x40\xa0\x2f\xf9\x70"
                                "\x11\0\0\3\0\1\0\0\3\0\x32\x0f\x16\x2d\x96\0\0\0\1\x68\xeb\xe3\xcb"
                                "\x22\xc0\0\0\1\x65\x88";
@@ -204,6 +204,24 @@ static void ts_mux_frame_aac_gets_adts_and_an_exact_length(void **state)
     assert_true(walk->pes[0].has_pcr); // nobody else has it
     assert_int_equal(walk->pes[1].payload->length, 8191);
     close_mux(&fixture);
+}
+
+static void ts_mux_new_aac_that_adts_cannot_say_is_not_carried(void **state)
+{
+    (void)state;
+    // Usable; channels in the data; 7.1 of another order; 960 samples; low delay; error resilient.
+    static const char *const configs[] = {"\x11\x90", "\x11\xd8", "\x11\xe0",
+                                          "\x11\x94", "\xb9\x90", "\x89\x90"};
+    for (unsigned i = 0; i < 6; i++) {
+        struct track list[2] = {ts_walk_aac()};
+        assert_int_equal(aac_track_from_config(bytes_of(configs[i], 2), &list[1]), 0);
+        struct tracks *tracks = tracks_new(list, 2);
+        struct ts_mux *mux;
+        assert_int_equal(ts_mux_new(&mux, tracks, NULL), 0);
+        assert_int_equal(ts_mux_carries(mux, 1), i == 0);
+        tracks_unref(&tracks);
+        ts_mux_free(&mux);
+    }
 }
 
 static void ts_mux_frame_opus_gets_control_headers(void **state)
@@ -456,6 +474,7 @@ TEST_MAIN(TEST(ts_mux_new_without_a_codec_for_ts_is_unsupported),
           TEST(ts_mux_frame_every_length_is_stuffed_right),
           TEST(ts_mux_frame_absolute_times_wrap_at_33_bits),
           TEST(ts_mux_frame_aac_gets_adts_and_an_exact_length),
+          TEST(ts_mux_new_aac_that_adts_cannot_say_is_not_carried),
           TEST(ts_mux_frame_opus_gets_control_headers),
           TEST(ts_mux_frame_mp3_type_depends_on_the_rate),
           TEST(ts_mux_set_collect_joins_sound_until_time_key_or_gap),

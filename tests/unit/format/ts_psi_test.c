@@ -109,6 +109,9 @@ static void ts_psi_parse_pmt_odd_streams_are_left_out(void **state)
     assert_string_equal(program.stream[1].language, "und");
     assert_int_equal(program.stream[2].codec, CODEC_H265);
     assert_int_equal(program.stream[3].pid, 0x55);
+    uint8_t cut[12 + 4] = {2, 0, 0, 0, 1, 0xc1, 0, 0, 0xe1, 0, 0xf0, 5};
+    assert_int_equal(ts_psi_parse_pmt(sealed(cut, 16), &program), ERR_INVALID);
+    assert_int_equal(ts_psi_parse_pmt(sealed(cut, 14), &program), ERR_INVALID);
     // One byte more is half a stream.
     assert_int_equal(ts_psi_parse_pmt(sealed(section, 12 + sizeof(streams) + 5), &program),
                      ERR_INVALID);
@@ -193,6 +196,10 @@ static void ts_section_add_broken_waits_for_the_next_start(void **state)
     ts_section_add(&section, bytes_of(whole, 3), false, on_section, &got);   // nothing began
     ts_section_add(&section, bytes_of("\x09\2", 2), true, on_section, &got); // points past the end
     ts_section_add(&section, bytes_of("\0\2\xff\xff", 4), true, on_section, &got); // 4098 long
+    uint8_t more[184] = {0};
+    for (unsigned i = 0; i < 8; i++) // more than a section can be
+        ts_section_add(&section, bytes_of(more, sizeof(more)), false, on_section, &got);
+    ts_section_add(&section, bytes_of("\0\xff\xb0\1\1", 5), true, on_section, &got); // stuffing
     ts_section_add(&section, bytes_of(whole, 6), false, on_section, &got);
     ts_section_add(&section, bytes_of(NULL, 0), true, on_section, &got);
     assert_int_equal(got.count, 0);

@@ -36,7 +36,10 @@ static void on_news(void *arg)
     }
 }
 
-static void on_end(void *arg, enum reason reason) { (void)arg, (void)reason; }
+static void on_end(void *arg, enum reason reason)
+{
+    (void)arg, (void)reason;
+}
 
 static const struct sink_events sink_events = {.on_news = on_news, .on_end = on_end};
 
@@ -50,7 +53,7 @@ static void world_init(struct world *world, const char *url)
     assert_int_equal(proto_file.init(&world->env), 0);
     struct stream_conf conf;
     stream_conf_init(&conf);
-    strcat(conf.name, "film");
+    snprintf(conf.name, sizeof(conf.name), "film");
     conf.input_count = 1;
     conf.input[0].url = mem_strdup(url);
     assert_int_equal(stream_create(world->env.streams, &conf, &world->stream), 0);
@@ -70,8 +73,12 @@ static void world_fini(struct world *world)
 static void write_film(const char *path)
 {
     static const uint8_t config[2] = {0x11, 0x90}, silence[6] = {0x21, 0x10, 4, 0x60, 0x8c, 0x1c};
-    struct track track = {.codec = CODEC_AAC, .kind = MEDIA_AUDIO, .timescale = 48000,
-                          .language = "und", .sample_rate = 48000, .channels = 2,
+    struct track track = {.codec = CODEC_AAC,
+                          .kind = MEDIA_AUDIO,
+                          .timescale = 48000,
+                          .language = "und",
+                          .sample_rate = 48000,
+                          .channels = 2,
                           .config = buf_new_copy(config, sizeof config)};
     struct tracks *tracks = tracks_new(&track, 1);
     struct ts_mux *mux;

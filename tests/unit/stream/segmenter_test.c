@@ -239,8 +239,8 @@ static void segmenter_same_frames_give_the_same_parts(void **state)
     segmenter_announce(follows.segmenter, own.closed[1].number, START_US + 4000000, SEGMENT_KEY,
                        true);
     push_seconds(&follows, 4, 8);
-    segmenter_announce(follows.segmenter, own.closed[1].number + 1, START_US + 8000000,
-                       SEGMENT_KEY, true);
+    segmenter_announce(follows.segmenter, own.closed[1].number + 1, START_US + 8000000, SEGMENT_KEY,
+                       true);
     push_seconds(&follows, 8, 9);
     assert_int_equal(follows.closed_count, 2);
     assert_memory_equal(follows.parts, own.parts, 2 * sizeof *own.parts);

@@ -90,8 +90,12 @@ static struct stream *fixture_stream(struct stream_conf *conf)
 
 static void fixture_tracks(unsigned pull)
 {
-    struct track track = {.codec = CODEC_H264, .kind = MEDIA_VIDEO, .timescale = 90000,
-                          .language = "und", .width = 640, .height = 360 + pull % 2};
+    struct track track = {.codec = CODEC_H264,
+                          .kind = MEDIA_VIDEO,
+                          .timescale = 90000,
+                          .language = "und",
+                          .width = 640,
+                          .height = 360 + pull % 2};
     struct tracks *tracks = tracks_new(&track, 1);
     source_tracks(fixture.source[pull], &tracks);
 }

@@ -212,6 +212,5 @@ TEST_MAIN(TEST(stream_create_bad_or_double_name_is_refused),
           TEST(stream_viewer_of_the_past_starts_nothing),
           TEST(stream_wait_answers_when_the_window_is_there),
           TEST(stream_wait_times_out_and_fails_when_the_stream_goes),
-          TEST(stream_configure_same_input_is_not_disturbed),
-          TEST(stream_configure_disabled_stops),
+          TEST(stream_configure_same_input_is_not_disturbed), TEST(stream_configure_disabled_stops),
           TEST(streams_watch_tells_changes_at_the_end_of_a_turn))

@@ -174,7 +174,8 @@ static void timeline_wall_clock_steps_back_changes_nothing(void **state)
     world.wall_us -= 7200 * 1000000LL;
     for (int i = 1; i < 1000; i++) {
         pass(&world, 40000);
-        assert_in_range(give(&world, 0, i * 3600, 90000), 3100, 3601); // at most 500 ppm of a window
+        assert_in_range(give(&world, 0, i * 3600, 90000), 3100,
+                        3601); // at most 500 ppm of a window
     }
 }
 
