@@ -449,7 +449,7 @@ static void ts_mux_tables_many_tracks_take_several_packets(void **state)
     struct track list[TRACKS_MAX];
     for (unsigned i = 0; i < TRACKS_MAX; i++) {
         list[i] = ts_walk_aac();
-        strcpy(list[i].language, "deu");
+        memcpy(list[i].language, "deu", 4);
     }
     struct tracks *tracks = tracks_new(list, TRACKS_MAX);
     struct fixture fixture = {0};

@@ -126,7 +126,7 @@ static void ts_psi_write_sdt_title_is_cut_at_a_character(void **state)
     assert_memory_equal(section + length - 4 - 6, "\0\4yard", 6);
     char title[120];
     memset(title, 'a', 95);
-    strcpy(title + 95, "\xc3\xa4\xc3\xb6");
+    memcpy(title + 95, "\xc3\xa4\xc3\xb6", 5);
     length = ts_psi_write_sdt(section, 0, 1, title);
     assert_int_equal(section[length - 4 - 96], 95);
     assert_int_equal(section[length - 4 - 1], 'a');
