@@ -21,8 +21,8 @@
 // playing a fragmented file (12 h at one a second with 25 pictures and 47 audio frames are 30 MB).
 #define MP4_MOOV_BYTES_MAX (64u << 20)
 #define MP4_FRAGMENT_BYTES_MAX (64u << 20)
-// playing a fragmented file (12 h at one a second with 25 pictures and 47 audio frames are
-// 30 MB).
+// A downloaded MP4: samples of all tracks; a day of 25 pictures and 47 audio frames a second are
+// 6.2 million. Each costs 4 to 20 bytes of memory while the download runs.
 #define MP4_FILE_SAMPLES_MAX (8u << 20)
 // A part (CMAF chunk, the unit of a disk write): half a second keeps what a crash can lose, with
 // one frame and the write itself, under a second.

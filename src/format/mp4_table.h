@@ -50,7 +50,8 @@ struct mp4_table {
 MUST_USE int mp4_table_parse(struct bytes stbl, uint32_t group_most, struct mp4_table *out);
 // ERR_NOT_FOUND at the end, also where the tables contradict each other. length may be 0.
 MUST_USE int mp4_table_next(struct mp4_table *table, struct mp4_raw_sample *out);
-// Samples of `size` > 0 bytes that may be handed out as one: `wanted`, less when it is too many bytes.
+// Samples of `size` > 0 bytes that may be handed out as one: `wanted`, less when it is too many
+// bytes.
 uint32_t mp4_group_most(uint32_t wanted, uint32_t size);
 void mp4_table_rewind(struct mp4_table *table);
 // Ticks a sample, when most samples have the same number; else 0.

@@ -499,7 +499,7 @@ static void mp4_file_of_real_media_plays_and_begins_where_asked(void **state)
     int first = 0, shown = 0;
     for (char *save, *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
         if (shown++ == 0)
-            first = atoi(word);
+            first = (int)strtol(word, NULL, 10);
     }
     assert_int_equal(shown, 75);
     assert_int_equal(first, 16 + 83);
