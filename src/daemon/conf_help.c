@@ -62,11 +62,12 @@ static const char head[] =
     "and the rest of the\n"
     "server starts; it gives up only when there are `http` lines and none of them "
     "can be opened. A\n"
-    "reload with a missing `;` or brace, or a file that cannot be read, changes "
-    "nothing; after other\n"
-    "mistakes what is bad stays as it was and the rest is applied. A port in use is "
-    "told with its line,\n"
-    "by `-n` too, where it is only a warning when a running sluice listens there.\n";
+    "reload changes nothing when a `;` or brace is missing, a file cannot be read, or a "
+    "word of the file\n"
+    "is unknown; after other mistakes what is bad stays as it was and the rest is "
+    "applied. A port in use\n"
+    "is told with its line, by `-n` too, where it is only a warning when a running "
+    "sluice listens there.\n";
 
 struct chapter {
     unsigned section;
