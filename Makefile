@@ -92,7 +92,7 @@ SUPPORT_OBJ := $(patsubst tests/support/%.c,$(B)/tests/support/%.o,$(wildcard te
 TEST_FLAGS = $(CPPFLAGS) -Itests/support $(CFLAGS) -Wno-missing-prototypes -MMD -MP
 $(B)/tests/support/%.o: tests/support/%.c
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -c -o $@ $<
+	$(CC) $(TEST_FLAGS) -Isrc/link -c -o $@ $<
 
 # A test of layer L links the libraries of LINK_L. Tests of a protocol link that protocol's too, and
 # may include its private headers.
@@ -121,7 +121,7 @@ $(B)/tests/support/support.a: $(SUPPORT_OBJ)
 ALL_ARCHIVES := $(foreach lib,$(ALL_LIBS),$(B)/lib/$(lib).a)
 $(B)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(if $(FUZZER),,tests/fuzz/replay.c) $(ALL_ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) $(addprefix -I,$(wildcard src/proto/*/) src/http src/link src/io src/daemon) \
+	$(CC) $(TEST_FLAGS) $(addprefix -I,$(wildcard src/proto/*/) src/archive src/http src/link src/io src/cluster src/daemon) \
 		$(if $(FUZZER),-fsanitize=fuzzer) $(LDFLAGS) -o $@ $(filter %.c,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group $(LIBS)
 

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// What the files of this folder share: the objects and who owns them.
+//
+//   archives -> disks        one per PATH: two file queues
+//            -> archives     one per stream; outlives its stream until all is written
+//            -> opened       hour files in use by readers, and a few others
+//   archive  -> hours        names and times
+//            -> recorder -> volumes   hour files being written
+//            -> requests     of readers
+#ifndef ARCHIVE_ARCHIVE_PRIV_H
+#define ARCHIVE_ARCHIVE_PRIV_H
+
+#include "archive/archive.h"
+#include "base/limits.h"
+#include "base/reason.h"
+#include "hours.h"
+#include "index_parse.h"
+#include "io/file.h"
+#include "io/loop.h"
+#include "io/timeout.h"
+#include "opened.h"
+#include "stream/stream.h"
+#include "recorder.h"
+
+#define ARCHIVE_MAGIC 0x41524348u
+
+struct archives {
+    struct loop *loop;
+    struct list disks, archives;
+    struct list opened; // struct opened, least recently used first
+    unsigned requests;  // of all archives
+    struct timeout retention;
+};
+
+// Reads have a queue of their own: they do not wait behind syncs.
+struct disk {
+    struct list_node node;
+    struct archives *owner;
+    char *path;
+    unsigned users; // archives
+    struct file_queue *writes, *reads;
+    uint64_t queued_bytes; // of its recorders
+    bool checking;         // the fill of the disk was asked for
+};
+
+struct archive {
+    struct history history; // first: the stream's
+    uint32_t magic;
+    struct archives *owner;
+    struct list_node node; // owner->archives
+    struct disk *disk;
+    struct stream *stream; // NULL once detached: goes when all is written
+    char name[STREAM_NAME_MAX], log_name[STREAM_NAME_MAX + 8];
+    char *folder; // PATH/stream
+    int64_t depth_us;
+    unsigned percent;
+    uint64_t size_bytes;
+    enum archive_state state;
+    enum reason problem; // REASON_NONE: well
+    struct hours hours;
+    struct recorder recorder;
+    struct segment_listener listener;
+    struct list requests;
+    struct opening *opening;   // the listing under way
+    struct opened *recovering; // the newest file, after a start; NULL when done
+    struct opened_waiter recovering_waiter;
+    struct timeout again; // to list again after a failure
+    unsigned ops;         // removals not completed
+    struct defer gone;
+    uint64_t segments_written, bytes_written, segments_shed, errors, segments_read;
+    int64_t last_write_us;
+};
+
+// archive.c
+void archive_set_problem(struct archive *archive, enum reason problem, int os_error);
+void archive_check_gone(
+    struct archive *archive); // freed at the end of the turn when detached and idle
+enum reason archive_reason_of(int os_error);
+void archive_close(struct archive *archive); // the stream lets go of its history
+// Oldest to newest of what is known; false when there is nothing.
+bool archive_span(const struct archive *archive, struct history_range *whole);
+// The volume, current or being finished, that writes this file; NULL: none.
+struct volume *archive_volume(struct archive *archive, struct hour_name name);
+
+// request.c
+extern const struct history_ops archive_history_ops;
+void requests_wake(struct archive *archive);
+void requests_end(struct archive *archive, int err);
+
+// retention.c
+void retention_tick(void *archives);
+// The file and its index go, and the folders that became empty. hour is not valid any more. False
+// when the queue is full: it stays.
+bool retention_remove(struct archive *archive, struct hour *hour);
+// The disk is full: the oldest file of all its archives goes. False when there is none to remove.
+bool retention_make_room(struct archive *archive);
+
+#endif

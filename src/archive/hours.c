@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+// The hour files of a stream.
+//
+// 1. hour[] is sorted by name, names differ, `bytes` is their sum.
+// 2. A file that is not known is taken to reach from its second to two minutes after its hour: it
+//    is rolled with the first segment of the next one, and segments are bounded.
+// 3. span_us bounds end_us - second for all files, so that the files around a time are found by
+//    binary search although ends need not be in order.
+#include "hours.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+enum { HOUR_S = 3600, AFTER_HOUR_S = 120 };
+
+void hours_fini(struct hours *hours)
+{
+    mem_free(hours->hour);
+    *hours = (struct hours){0};
+}
+
+int hour_name_compare(struct hour_name a, struct hour_name b)
+{
+    if (a.second != b.second)
+        return a.second < b.second ? -1 : 1;
+    return a.suffix < b.suffix ? -1 : a.suffix > b.suffix;
+}
+
+// The first file whose name is not below.
+static unsigned lower_bound(const struct hours *hours, struct hour_name name)
+{
+    unsigned low = 0, high = hours->count;
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        if (hour_name_compare(hour_name_of(&hours->hour[middle]), name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void note_span(struct hours *hours, const struct hour *hour)
+{
+    int64_t span_us = hour->end_us - hour->second * US_PER_S;
+    if (span_us > hours->span_us)
+        hours->span_us = span_us;
+}
+
+int hours_add(struct hours *hours, struct hour_name name, uint64_t bytes)
+{
+    unsigned at = lower_bound(hours, name);
+    if (at < hours->count && hour_name_compare(hour_name_of(&hours->hour[at]), name) == 0)
+        return ERR_EXISTS;
+    if (hours->count >= ARCHIVE_HOURS_MAX)
+        return ERR_LIMIT;
+    if (hours->count == hours->capacity) {
+        hours->capacity = hours->capacity ? hours->capacity * 2 : 8;
+        hours->hour = mem_resize(hours->hour, hours->capacity * sizeof *hours->hour);
+    }
+    memmove(hours->hour + at + 1, hours->hour + at, (hours->count - at) * sizeof *hours->hour);
+    hours->count++;
+    hours->hour[at] = (struct hour){.second = name.second, .suffix = name.suffix, .bytes = bytes};
+    hours->bytes += bytes;
+    hours_forget(hours, &hours->hour[at]);
+    return 0;
+}
+
+void hours_forget(struct hours *hours, struct hour *hour)
+{
+    hour->known = hour->holes = hour->writing = false;
+    hour->start_us = hour->second * US_PER_S;
+    hour->end_us = ((hour->second / HOUR_S + 1) * HOUR_S + AFTER_HOUR_S) * US_PER_S;
+    note_span(hours, hour);
+}
+
+void hours_remove(struct hours *hours, struct hour *hour)
+{
+    size_t index = (size_t)(hour - hours->hour);
+    ENSURE(index < hours->count);
+    hours->bytes -= hour->bytes;
+    hours->count--;
+    memmove(hour, hour + 1, (hours->count - index) * sizeof *hour);
+}
+
+struct hour *hours_get(struct hours *hours, struct hour_name name)
+{
+    unsigned at = lower_bound(hours, name);
+    if (at == hours->count || hour_name_compare(hour_name_of(&hours->hour[at]), name) != 0)
+        return NULL;
+    return &hours->hour[at];
+}
+
+void hours_set_times(struct hours *hours, struct hour *hour, int64_t start_us, int64_t end_us)
+{
+    hour->known = true;
+    hour->start_us = start_us;
+    hour->end_us = end_us;
+    note_span(hours, hour);
+}
+
+void hours_set_bytes(struct hours *hours, struct hour *hour, uint64_t bytes)
+{
+    hours->bytes += bytes - hour->bytes;
+    hour->bytes = bytes;
+}
+
+struct hour *hours_next(struct hours *hours, const struct hour_name *after, int64_t from_us,
+                        int64_t to_us)
+{
+    // Rounded down by a second, which costs at most a look at one file more.
+    int64_t second = (from_us > INT64_MIN + hours->span_us ? from_us - hours->span_us : INT64_MIN);
+    unsigned at = lower_bound(hours, (struct hour_name){.second = second / US_PER_S - 1});
+    if (after) {
+        unsigned next = lower_bound(hours, *after);
+        if (next < hours->count && hour_name_compare(hour_name_of(&hours->hour[next]), *after) == 0)
+            next++;
+        if (next > at)
+            at = next;
+    }
+    for (; at < hours->count; at++) {
+        struct hour *hour = &hours->hour[at];
+        if (hour->second >= to_us / US_PER_S + 1)
+            break;
+        if (hour->start_us < to_us && hour->end_us > from_us)
+            return hour;
+    }
+    return NULL;
+}
+
+// ---- names -------------------------------------------------------------------------------------
+
+void hour_path(char out[HOUR_PATH], const char *folder, struct hour_name name,
+               const char *extension)
+{
+    time_t seconds = (time_t)name.second;
+    struct tm utc;
+    ENSURE(gmtime_r(&seconds, &utc) != NULL);
+    char suffix[8] = "";
+    if (name.suffix)
+        (void)text_format(suffix, sizeof suffix, "-%u", name.suffix);
+    bool whole = text_format(out, HOUR_PATH, "%s/%04d/%02d/%02d/%02d%02d%02d%s.%s", folder,
+                             utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
+                             utc.tm_min, utc.tm_sec, suffix, extension);
+    ENSURE(whole);
+}
+
+static bool digits_parse(const char *text, size_t count, unsigned *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *out = *out * 10 + (unsigned)(text[i] - '0');
+    }
+    return true;
+}
+
+bool hour_name_parse(const char *text, size_t length, int64_t day_s, struct hour_name *out,
+                     const char **extension)
+{
+    unsigned hour, minute, second, suffix = 0;
+    if (length < 7 || !digits_parse(text, 2, &hour) || !digits_parse(text + 2, 2, &minute) ||
+        !digits_parse(text + 4, 2, &second) || hour > 23 || minute > 59 || second > 59)
+        return false;
+    size_t at = 6;
+    if (text[at] == '-') {
+        size_t digits = 0;
+        while (at + 1 + digits < length && text[at + 1 + digits] != '.')
+            digits++;
+        if (digits < 1 || digits > 3 || !digits_parse(text + at + 1, digits, &suffix) ||
+            suffix == 0 || text[at + 1] == '0')
+            return false;
+        at += 1 + digits;
+    }
+    if (at + 1 >= length || text[at] != '.')
+        return false;
+    out->second = day_s + hour * 3600 + minute * 60 + second;
+    out->suffix = (uint16_t)suffix;
+    *extension = text + at + 1;
+    return true;
+}
+
+bool hour_folder_parse(const char *text, size_t length, unsigned depth, unsigned *out)
+{
+    return length == (depth == 0 ? 4 : 2) && digits_parse(text, length, out);
+}
+
+int64_t hour_day(unsigned year, unsigned month, unsigned day)
+{
+    struct tm utc = {.tm_year = (int)year - 1900, .tm_mon = (int)month - 1, .tm_mday = (int)day};
+    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > 31)
+        return -1;
+    int64_t seconds = timegm(&utc);
+    return utc.tm_mday == (int)day ? seconds : -1;
+}

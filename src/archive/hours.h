@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// The hour files of a stream, oldest first, in memory: names and times, 40 bytes each. And the
+// names as paths: FOLDER/YYYY/MM/DD/HHMMSS[-suffix].mp4, all UTC.
+#ifndef ARCHIVE_HOURS_H
+#define ARCHIVE_HOURS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum { HOUR_SUFFIX_MAX = 999 };
+
+// What names a file within its stream.
+struct hour_name {
+    int64_t second;  // UTC
+    uint16_t suffix; // 0: none
+};
+
+struct hour {
+    int64_t second;
+    uint16_t suffix;
+    bool known;   // start and end are exact, from its index; else bounds from the name
+    bool holes;   // known, and there is a hole inside
+    bool writing; // of this life, not finished: times grow
+    bool suspect; // the newest of an earlier life, or a write to it failed: checksums are compared
+                  // and what is torn is cut off when its index is made
+    bool damaged; // it could not be read, which was said
+    int64_t start_us, end_us; // UTC; equal when nothing is in it
+    uint64_t bytes;           // of the file and its index
+};
+
+struct hours {
+    struct hour *hour; // in order of (second, suffix)
+    unsigned count, capacity;
+    uint64_t bytes;  // of all
+    int64_t span_us; // no file's end is further from its second than this
+};
+
+void hours_fini(struct hours *hours);
+static inline struct hour_name hour_name_of(const struct hour *hour)
+{
+    return (struct hour_name){.second = hour->second, .suffix = hour->suffix};
+}
+int hour_name_compare(struct hour_name a, struct hour_name b);
+// A file of which only name and size are known. ERR_EXISTS, ERR_LIMIT.
+MUST_USE int hours_add(struct hours *hours, struct hour_name name, uint64_t bytes);
+void hours_remove(struct hours *hours, struct hour *hour);
+struct hour *hours_get(struct hours *hours, struct hour_name name); // NULL: not there
+void hours_set_times(struct hours *hours, struct hour *hour, int64_t start_us, int64_t end_us);
+// Back to what its name says; it is not being written any more.
+void hours_forget(struct hours *hours, struct hour *hour);
+void hours_set_bytes(struct hours *hours, struct hour *hour, uint64_t bytes);
+// The first file after `after` (NULL: from the oldest) that may have something of [from, to). NULL
+// at the end. O(log count) plus the files of an hour.
+struct hour *hours_next(struct hours *hours, const struct hour_name *after, int64_t from_us,
+                        int64_t to_us);
+
+// ---- names -------------------------------------------------------------------------------------
+// Room for any path we make; longer folders are refused when the archive is attached.
+enum { HOUR_PATH = 1024, HOUR_PATH_TAIL = 40 };
+// extension: "mp4", "idx".
+void hour_path(char out[HOUR_PATH], const char *folder, struct hour_name name,
+               const char *extension);
+// "HHMMSS[-suffix].ext" in a folder of this day (seconds since 1970); *extension points behind the
+// dot. False when it is no name of ours.
+bool hour_name_parse(const char *text, size_t length, int64_t day_s, struct hour_name *out,
+                     const char **extension);
+// Name of a folder at depth 0 (year), 1 (month), 2 (day): its number. False when it is none.
+bool hour_folder_parse(const char *text, size_t length, unsigned depth, unsigned *out);
+// Seconds of a day's beginning; -1 when there is no such day.
+int64_t hour_day(unsigned year, unsigned month, unsigned day);
+
+#endif

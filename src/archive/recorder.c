@@ -1,0 +1,563 @@
+// SPDX-License-Identifier: MIT
+// The queue between the segmenter and the hour files of one stream.
+//
+// 1. At most one append is in flight; what waits behind a slow disk becomes one append.
+// 2. In the queue the parts of a segment stand together, from 0 on, and then its end; a segment
+// whose
+//    beginning was written may stand first without it.
+// 3. What is queued is bounded, for the stream and for its disk; a segment that does not fit is
+// left
+//    out from there on: what was taken of it is ended where it is.
+// 4. After a failed write only segments that begin in the queue are kept: the beginning of any
+// other
+//    lies in a file that is not written any more.
+#include "recorder.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "archive_priv.h"
+#include "base/clock.h"
+#include "base/code.h"
+#include "base/ensure.h"
+#include "base/mem.h"
+#include "format/cmaf.h"
+#include "media/timebase.h"
+#include "volume.h"
+
+// What a power cut can take. Each stream at its own moment, so that a disk with many streams is not
+// asked for everything at once.
+#define SYNC_US (10 * US_PER_S)
+#define RETRY_BASE_US (1 * US_PER_S)
+#define RETRY_MOST_US (30 * US_PER_S)
+// The queue of the disk is full: soon again.
+#define BUSY_US (200 * US_PER_MS)
+#define HOUR_US (3600 * US_PER_S)
+#define UTC_MAX_US 253402300800000000LL // the year 10000: names have four digits
+
+enum { ITEM_BYTES = 256 }; // what an item without media is counted as
+
+struct write_item {
+    struct list_node node;
+    bool end;             // of the segment; else one part of it, or all
+    unsigned part, parts; // first part and how many
+    struct segment_info info;
+    struct tracks *tracks; // one reference, of the first part; else NULL
+    struct chain bytes;
+    uint32_t head_bytes;
+    int64_t
+        end_us; // UTC; of the last picture in it; of an end: of the segment, 0: of what is there
+};
+
+static void on_run(void *recorder);
+static void on_retry(void *recorder);
+static void on_sync(void *recorder);
+
+void recorder_init(struct recorder *recorder, struct archive *archive)
+{
+    struct loop *loop = archive->owner->loop;
+    *recorder = (struct recorder){.archive = archive, .synced_day = -1};
+    list_init(&recorder->queue);
+    list_init(&recorder->flight);
+    list_init(&recorder->volumes);
+    timeout_init(&recorder->retry, loop, on_retry, recorder);
+    timeout_init(&recorder->sync, loop, on_sync, recorder);
+    recorder->backoff = (struct backoff){.base_us = RETRY_BASE_US, .most_us = RETRY_MOST_US};
+}
+
+static uint64_t item_bytes(const struct write_item *item)
+{
+    return item->bytes.bytes + ITEM_BYTES;
+}
+
+static void item_free(struct recorder *recorder, struct list *from, struct write_item *item)
+{
+    list_remove(from, &item->node);
+    recorder->queued_bytes -= item_bytes(item);
+    recorder->archive->disk->queued_bytes -= item_bytes(item);
+    chain_fini(&item->bytes);
+    tracks_unref(&item->tracks);
+    mem_free(item);
+}
+
+static struct write_item *first_item(const struct list *list)
+{
+    struct list_node *node = list_first(list);
+    return node ? LIST_OWNER(node, struct write_item, node) : NULL;
+}
+
+static void drop_items(struct recorder *recorder, struct list *list)
+{
+    while (!list_empty(list))
+        item_free(recorder, list, first_item(list));
+}
+
+void recorder_fini(struct recorder *recorder)
+{
+    drop_items(recorder, &recorder->queue);
+    drop_items(recorder, &recorder->flight);
+    while (!list_empty(&recorder->volumes))
+        volume_free(LIST_OWNER(list_first(&recorder->volumes), struct volume, node));
+    timeout_stop(&recorder->retry);
+    timeout_stop(&recorder->sync);
+    loop_defer_cancel(recorder->archive->owner->loop, &recorder->run);
+}
+
+bool recorder_idle(const struct recorder *recorder)
+{
+    return list_empty(&recorder->queue) && list_empty(&recorder->flight) &&
+           list_empty(&recorder->volumes);
+}
+
+// ---- from the segmenter ------------------------------------------------------------------------
+
+static void enqueue(struct recorder *recorder, struct write_item *item)
+{
+    list_append(&recorder->queue, &item->node);
+    recorder->queued_bytes += item_bytes(item);
+    recorder->archive->disk->queued_bytes += item_bytes(item);
+    loop_defer(recorder->archive->owner->loop, &recorder->run, on_run, recorder);
+}
+
+static bool has_room(const struct recorder *recorder)
+{
+    return recorder->queued_bytes < ARCHIVE_QUEUE_BYTES_MAX &&
+           recorder->queue.count + recorder->flight.count < ARCHIVE_QUEUE_PARTS_MAX &&
+           recorder->archive->disk->queued_bytes < ARCHIVE_DISK_QUEUE_BYTES_MAX;
+}
+
+static void enqueue_end(struct recorder *recorder, const struct segment_info *info, int64_t end_us)
+{
+    struct write_item *item = mem_alloc(sizeof *item);
+    item->end = true;
+    item->info = *info;
+    item->end_us = end_us;
+    enqueue(recorder, item);
+}
+
+// What was taken of the segment being received ends where it is.
+static void stop_receiving(struct recorder *recorder, enum receive_state state)
+{
+    if (recorder->receiving == RECEIVE_TAKING && recorder->parts > 0)
+        enqueue_end(recorder, &recorder->info, 0);
+    recorder->receiving = state;
+}
+
+static void shed(struct recorder *recorder)
+{
+    stop_receiving(recorder, RECEIVE_SHED);
+    recorder->archive->segments_shed++;
+    if (recorder->archive->problem == REASON_NONE)
+        archive_set_problem(recorder->archive, REASON_DISK_SLOW, 0);
+}
+
+static bool receives(const struct recorder *recorder, const struct segment_info *info)
+{
+    return recorder->receiving != RECEIVE_NONE && recorder->info.number == info->number &&
+           recorder->info.utc_start_us == info->utc_start_us;
+}
+
+// End of the last leading frame; 0 when there is none.
+static int64_t frames_end_us(const struct tracks *tracks, struct frame *const *frames,
+                             unsigned count)
+{
+    unsigned leading = tracks_leading(tracks);
+    uint32_t timescale = tracks->track[leading].timescale;
+    const struct frame *last = NULL;
+    int64_t step = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (frames[i]->track != leading)
+            continue;
+        if (last && frames[i]->dts > last->dts)
+            step = frames[i]->dts - last->dts;
+        last = frames[i];
+    }
+    if (!last)
+        return 0;
+    if (last->duration)
+        step = last->duration;
+    return ticks_to_us(last->dts + (step ? step : timescale / 25), timescale);
+}
+
+static struct write_item *part_item(const struct segment_info *info, struct tracks *tracks,
+                                    unsigned part, unsigned parts)
+{
+    struct write_item *item = mem_alloc(sizeof *item);
+    item->part = part;
+    item->parts = parts;
+    item->info = *info;
+    if (part == 0)
+        item->tracks = tracks_ref(tracks);
+    return item;
+}
+
+void recorder_on_part(struct recorder *recorder, struct tracks *tracks,
+                      const struct segment_info *info, unsigned part, struct frame *const *frames,
+                      unsigned count)
+{
+    if (recorder->closing)
+        return;
+    if (!receives(recorder, info)) {
+        stop_receiving(recorder, part == 0 ? RECEIVE_TAKING : RECEIVE_MISSED);
+        recorder->info = *info;
+        recorder->parts = 0;
+    }
+    if (recorder->receiving != RECEIVE_TAKING)
+        return;
+    if (part != recorder->parts || !has_room(recorder)) {
+        shed(recorder);
+        return;
+    }
+    struct write_item *item = part_item(info, tracks, part, 1);
+    cmaf_chunk_write(tracks, frames, count, info, part, &item->bytes);
+    uint64_t payload = 0;
+    for (unsigned i = 0; i < count; i++)
+        payload += frames[i]->length;
+    item->head_bytes = (uint32_t)(item->bytes.bytes - payload);
+    item->end_us = frames_end_us(tracks, frames, count);
+    enqueue(recorder, item);
+    recorder->parts++;
+}
+
+static void take_whole(struct recorder *recorder, struct segment *segment)
+{
+    if (!has_room(recorder)) {
+        shed(recorder);
+        return;
+    }
+    const struct chain *bytes = cmaf_segment(segment);
+    struct buf *heads = cmaf_segment_heads(segment);
+    unsigned parts = segment->part_count ? segment->part_count : 1;
+    struct write_item *item = part_item(&segment->info, segment->tracks, 0, parts);
+    chain_add_range(&item->bytes, bytes, 0, bytes->bytes);
+    item->head_bytes = (uint32_t)heads->length;
+    buf_unref(&heads);
+    enqueue(recorder, item);
+    enqueue_end(recorder, &segment->info, segment->info.utc_start_us + segment->info.duration_us);
+}
+
+void recorder_on_segment(struct recorder *recorder, struct segment *segment)
+{
+    const struct segment_info *info = &segment->info;
+    if (recorder->closing)
+        return;
+    bool known = receives(recorder, info);
+    if (known && recorder->receiving == RECEIVE_TAKING) {
+        enqueue_end(recorder, info, info->utc_start_us + info->duration_us);
+    } else if (!known || recorder->receiving == RECEIVE_MISSED) {
+        stop_receiving(recorder, RECEIVE_NONE);
+        take_whole(recorder, segment);
+    }
+    recorder->receiving = RECEIVE_NONE;
+}
+
+void recorder_on_lost(struct recorder *recorder)
+{
+    stop_receiving(recorder, RECEIVE_NONE);
+}
+
+// ---- to the disk -------------------------------------------------------------------------------
+
+// Whether this first part of a segment belongs into another file.
+static bool must_roll(const struct recorder *recorder, const struct write_item *item)
+{
+    const struct volume *volume = recorder->volume;
+    if (recorder->roll || item->info.utc_start_us / HOUR_US != volume->start_us / HOUR_US)
+        return true;
+    if (volume->tracks != item->tracks && (volume->index->generation != item->info.generation ||
+                                           !tracks_equal(volume->tracks, item->tracks)))
+        return true;
+    // Or the clock of a far server went back.
+    return item->info.utc_start_us < recorder->last_start_us ||
+           volume->index->count >= ARCHIVE_ENTRIES_MAX - 1;
+}
+
+// Not one that is there already, which a far server sent again.
+static bool usable(const struct recorder *recorder, const struct write_item *item)
+{
+    int64_t start_us = item->info.utc_start_us;
+    return start_us >= 0 && start_us < UTC_MAX_US &&
+           !(recorder->volume && start_us == recorder->last_start_us);
+}
+
+static void begin_volume(struct recorder *recorder, const struct write_item *item)
+{
+    int64_t start_us = item->info.utc_start_us;
+    bool new_day = start_us / (24 * HOUR_US) != recorder->synced_day;
+    recorder->roll = false;
+    recorder->last_start_us = -1;
+    recorder->opening = volume_open(recorder->archive, item->tracks, start_us, new_day) != NULL;
+    if (!recorder->opening)
+        timeout_start(&recorder->retry, BUSY_US);
+}
+
+static void end_volume(struct recorder *recorder)
+{
+    struct volume *volume = recorder->volume;
+    recorder->volume = NULL;
+    timeout_stop(&recorder->sync);
+    volume_finish(volume);
+}
+
+// Moves the front of the queue into flight, up to where another file begins.
+static void gather(struct recorder *recorder, struct chain *chain)
+{
+    struct write_item *item;
+    while ((item = first_item(&recorder->queue))) {
+        bool first = !item->end && item->part == 0;
+        if (chain->bytes >= ARCHIVE_APPEND_BYTES_MAX)
+            break;
+        if (first && !list_empty(&recorder->flight) &&
+            (!usable(recorder, item) || must_roll(recorder, item)))
+            break;
+        if (first)
+            recorder->last_start_us = item->info.utc_start_us;
+        list_remove(&recorder->queue, &item->node);
+        list_append(&recorder->flight, &item->node);
+        // References of its own: the item is kept until the append has returned.
+        chain_add_range(chain, &item->bytes, 0, item->bytes.bytes);
+    }
+}
+
+static void return_flight(struct recorder *recorder)
+{
+    struct list_node *node;
+    while ((node = list_last(&recorder->flight))) {
+        list_remove(&recorder->flight, node);
+        list_prepend(&recorder->queue, node);
+    }
+}
+
+static void apply_part(struct recorder *recorder, const struct write_item *item, uint64_t offset)
+{
+    if (item->part == 0) {
+        recorder->open = true;
+        recorder->entry = (struct index_entry){
+            .number = item->info.number,
+            .utc_start_us = item->info.utc_start_us,
+            .offset = offset,
+            .flags = item->info.flags,
+        };
+        recorder->entry_end_us = item->info.utc_start_us;
+    }
+    recorder->entry.bytes += (uint32_t)item->bytes.bytes;
+    recorder->entry.head_bytes += item->head_bytes;
+    recorder->entry.parts += (uint16_t)item->parts;
+    if (item->end_us > recorder->entry_end_us)
+        recorder->entry_end_us = item->end_us;
+}
+
+static void apply_end(struct recorder *recorder, struct volume *volume,
+                      const struct write_item *item)
+{
+    struct archive *archive = recorder->archive;
+    struct index_entry *entry = &recorder->entry;
+    int64_t end_us = item->end_us ? item->end_us : recorder->entry_end_us;
+    int64_t duration_us = end_us - entry->utc_start_us;
+    entry->duration_us = duration_us < 1            ? 1
+                         : duration_us < UINT32_MAX ? (uint32_t)duration_us
+                                                    : UINT32_MAX;
+    recorder->open = false;
+    if (!index_add(volume->index, entry)) {
+        archive->errors++;
+        return;
+    }
+    archive->segments_written++;
+    struct hour *hour = hours_get(&archive->hours, volume->name);
+    bool first = archive->hours.count == 1 && volume->index->count == 1;
+    if (hour)
+        hours_set_times(&archive->hours, hour, volume->index->entries[0].utc_start_us,
+                        index_entry_end_us(entry));
+    if (first && archive->stream)
+        stream_changed(archive->stream); // now there is something to see
+}
+
+// Drops what does not begin in the queue. Only the front can be such a thing.
+static void drop_headless(struct recorder *recorder)
+{
+    struct write_item *item;
+    bool any = false;
+    while ((item = first_item(&recorder->queue)) && (item->end || item->part > 0)) {
+        any = true;
+        item_free(recorder, &recorder->queue, item);
+    }
+    if (any)
+        recorder->archive->segments_shed++;
+    if (recorder->receiving != RECEIVE_TAKING || recorder->parts == 0)
+        return;
+    LIST_FOREACH(&recorder->queue, it, after)
+    {
+        item = LIST_OWNER(it, struct write_item, node);
+        if (!item->end && item->part == 0 && item->info.utc_start_us == recorder->info.utc_start_us)
+            return;
+    }
+    recorder->receiving = RECEIVE_SHED;
+}
+
+void recorder_run(struct recorder *recorder)
+{
+    struct write_item *item;
+    while (!recorder->opening && !recorder->appending && !timeout_active(&recorder->retry) &&
+           recorder->archive->state != ARCHIVE_OPENING && (item = first_item(&recorder->queue))) {
+        bool first = !item->end && item->part == 0;
+        if (first && !usable(recorder, item)) {
+            item_free(recorder, &recorder->queue, item);
+            drop_headless(recorder);
+        } else if (first && recorder->volume && must_roll(recorder, item)) {
+            end_volume(recorder);
+        } else if (first && !recorder->volume) {
+            begin_volume(recorder, item);
+        } else if (!recorder->volume) {
+            drop_headless(recorder);
+        } else {
+            struct chain chain = {0};
+            gather(recorder, &chain);
+            if (chain.bytes == 0) { // ends only
+                recorder_volume_appended(recorder, recorder->volume, recorder->volume->end);
+            } else if (volume_append(recorder->volume, &chain)) {
+                recorder->appending = true;
+            } else {
+                return_flight(recorder);
+                timeout_start(&recorder->retry, BUSY_US);
+            }
+            chain_fini(&chain);
+        }
+    }
+    if (recorder->closing && list_empty(&recorder->queue) && list_empty(&recorder->flight)) {
+        if (recorder->volume)
+            end_volume(recorder);
+        archive_check_gone(recorder->archive);
+    } else if (recorder->flushing && recorder->volume && !recorder->appending) {
+        volume_sync(recorder->volume);
+    }
+}
+
+static void on_run(void *arg)
+{
+    recorder_run(arg);
+}
+
+static void on_retry(void *arg)
+{
+    recorder_run(arg);
+}
+
+void recorder_retry(struct recorder *recorder)
+{
+    if (timeout_active(&recorder->retry)) {
+        timeout_stop(&recorder->retry);
+        loop_defer(recorder->archive->owner->loop, &recorder->run, on_run, recorder);
+    }
+}
+
+static void on_sync(void *arg)
+{
+    struct recorder *recorder = arg;
+    if (recorder->volume)
+        volume_sync(recorder->volume);
+}
+
+// The stream's next moment: multiples of SYNC_US, shifted by its name.
+static void arm_sync(struct recorder *recorder)
+{
+    if (timeout_active(&recorder->sync))
+        return;
+    const char *name = recorder->archive->name;
+    int64_t phase_us = (int64_t)(crc32c(0, name, strlen(name)) % SYNC_US);
+    timeout_start(&recorder->sync, SYNC_US - (now_us() + phase_us) % SYNC_US);
+}
+
+// ---- from the volumes --------------------------------------------------------------------------
+
+static void try_again(struct recorder *recorder, int os_error)
+{
+    struct archive *archive = recorder->archive;
+    if (recorder->closing) { // nobody will come back to it
+        drop_items(recorder, &recorder->queue);
+        archive_check_gone(archive);
+        return;
+    }
+    timeout_start(&recorder->retry, backoff_next_us(&recorder->backoff));
+    if (os_error == ENOSPC)
+        (void)retention_make_room(archive);
+}
+
+static void note_error(struct recorder *recorder, int os_error)
+{
+    recorder->archive->errors++;
+    archive_set_problem(recorder->archive, archive_reason_of(os_error), os_error);
+}
+
+void recorder_volume_opened(struct recorder *recorder, struct volume *volume, int os_error)
+{
+    recorder->opening = false;
+    recorder->volume = volume;
+    if (volume) {
+        recorder_run(recorder);
+    } else {
+        note_error(recorder, os_error);
+        try_again(recorder, os_error);
+    }
+}
+
+void recorder_volume_appended(struct recorder *recorder, struct volume *volume, uint64_t base)
+{
+    struct archive *archive = recorder->archive;
+    struct write_item *item;
+    uint64_t offset = base;
+    ENSURE(volume == recorder->volume);
+    recorder->appending = false;
+    while ((item = first_item(&recorder->flight))) {
+        if (!item->end)
+            apply_part(recorder, item, offset);
+        else if (recorder->open)
+            apply_end(recorder, volume, item);
+        offset += item->bytes.bytes;
+        item_free(recorder, &recorder->flight, item);
+    }
+    if (offset == base)
+        return;
+    struct hour *hour = hours_get(&archive->hours, volume->name);
+    if (hour)
+        hours_set_bytes(&archive->hours, hour, volume->end + volume->idx_bytes);
+    archive->last_write_us = now_us();
+    backoff_reset(&recorder->backoff);
+    // After an error of the disk only a sync says that it is well again.
+    if (archive->problem != REASON_IO && list_empty(&recorder->queue))
+        archive_set_problem(archive, REASON_NONE, 0);
+    arm_sync(recorder);
+    recorder_run(recorder);
+}
+
+void recorder_volume_failed(struct recorder *recorder, struct volume *volume, int os_error)
+{
+    note_error(recorder, os_error);
+    if (volume != recorder->volume)
+        return;
+    recorder->volume = NULL;
+    recorder->appending = recorder->open = false;
+    timeout_stop(&recorder->sync);
+    return_flight(recorder);
+    drop_headless(recorder);
+    try_again(recorder, os_error);
+}
+
+void recorder_volume_gone(struct recorder *recorder)
+{
+    archive_check_gone(recorder->archive);
+}
+
+void recorder_flush(struct recorder *recorder)
+{
+    recorder->flushing = true;
+    loop_defer_cancel(recorder->archive->owner->loop, &recorder->run);
+    recorder_run(recorder);
+}
+
+void recorder_close(struct recorder *recorder)
+{
+    recorder_on_lost(recorder);
+    recorder->closing = true;
+    timeout_stop(&recorder->retry);
+    recorder_run(recorder);
+}

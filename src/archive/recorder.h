@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// The queue between the segmenter and the hour files of one stream: parts wait here until the disk
+// takes them, in order, one append at a time.
+//
+// States: a part or the end of a segment is QUEUED (recorder_on_part, recorder_on_segment) -> in
+// FLIGHT (one append) -> written; or from FLIGHT back to QUEUED when the append failed and its
+// segment began in it; or shed.
+#ifndef ARCHIVE_RECORDER_H
+#define ARCHIVE_RECORDER_H
+
+#include "base/list.h"
+#include "base/reason.h"
+#include "index_parse.h"
+#include "io/loop.h"
+#include "io/timeout.h"
+#include "media/segment.h"
+
+struct archive;
+struct volume;
+
+// NONE -> TAKING (part 0 came), or MISSED (a later one: we came in the middle, and take it whole
+// when it is closed); TAKING -> SHED (no room; what was taken is ended there) -> NONE with the
+// next.
+enum receive_state { RECEIVE_NONE, RECEIVE_TAKING, RECEIVE_MISSED, RECEIVE_SHED };
+
+struct recorder {
+    struct archive *archive;
+    struct list queue, flight; // struct write_item
+    uint64_t queued_bytes;     // of both
+    struct list volumes;       // all of them; finishing ones take nothing any more
+    struct volume *volume;     // the one that is appended to, NULL: none
+    bool opening, appending;
+    bool roll;     // the next segment begins a new file
+    bool flushing; // sync whenever all is written
+    bool closing;  // nothing comes any more
+    struct defer run;
+    struct timeout retry, sync;
+    struct backoff backoff;
+    int64_t synced_day; // of the file whose folders were synced last; -1 none
+    // The segment that the segmenter is collecting.
+    enum receive_state receiving;
+    struct segment_info info;
+    unsigned parts;        // of it taken
+    int64_t last_start_us; // of the newest segment given to the volume, -1 none
+    // The segment at the end of the volume, between its first part and its end.
+    bool open;
+    struct index_entry entry;
+    int64_t entry_end_us;
+};
+
+void recorder_init(struct recorder *recorder, struct archive *archive);
+void recorder_fini(struct recorder *recorder); // drops everything
+void recorder_on_part(struct recorder *recorder, struct tracks *tracks,
+                      const struct segment_info *info, unsigned part, struct frame *const *frames,
+                      unsigned count);
+void recorder_on_segment(struct recorder *recorder, struct segment *segment);
+void recorder_on_lost(struct recorder *recorder);
+void recorder_run(struct recorder *recorder);   // as far as it goes without waiting
+void recorder_flush(struct recorder *recorder); // all is submitted, and synced when written
+void recorder_close(struct recorder *recorder); // as much, then the file is finished
+bool recorder_idle(const struct recorder *recorder);
+// A failed write may be tried again at once: there is room now.
+void recorder_retry(struct recorder *recorder);
+
+// From volume.c. volume NULL: it could not be opened, os_error says why.
+void recorder_volume_opened(struct recorder *recorder, struct volume *volume, int os_error);
+// base: where in the file what was appended begins.
+void recorder_volume_appended(struct recorder *recorder, struct volume *volume, uint64_t base);
+void recorder_volume_failed(struct recorder *recorder, struct volume *volume, int os_error);
+void recorder_volume_gone(struct recorder *recorder); // one of them was freed
+
+#endif

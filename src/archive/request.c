@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+// Requests of readers: their common part, ranges, lists, and the table that makes an archive a
+// history.
+#include "request.h"
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+// A disk that does not answer for so long: the request ends with ERR_TIMEOUT.
+#define PATIENCE_US (30 * US_PER_S)
+
+// ---- common ------------------------------------------------------------------------------------
+
+static void end_now(struct request *request, int err)
+{
+    if (request->dead)
+        return;
+    request->ops->end(request, err);
+    request_free(request);
+}
+
+static void on_wake(void *arg)
+{
+    struct request *request = arg;
+    OBJ_CHECK(request, REQUEST_MAGIC);
+    if (request->refused)
+        end_now(request, ERR_LIMIT);
+    else if (request->archive->state != ARCHIVE_OPENING) // else requests_wake comes later
+        request->ops->run(request);
+}
+
+static void on_patience(void *arg)
+{
+    end_now(arg, ERR_TIMEOUT);
+}
+
+struct request *request_new(struct archive *archive, size_t size, const struct request_ops *ops,
+                            int64_t from_us, int64_t to_us, void *arg)
+{
+    struct request *request = mem_alloc(size);
+    request->base.history = &archive->history;
+    request->magic = REQUEST_MAGIC;
+    request->ops = ops;
+    request->archive = archive;
+    request->from_us = from_us;
+    request->to_us = to_us;
+    request->arg = arg;
+    list_append(&archive->requests, &request->node);
+    request->refused = archive->owner->requests++ >= ARCHIVE_REQUESTS_MAX;
+    timeout_init(&request->patience, archive->owner->loop, on_patience, request);
+    request_await(request);
+    request_wake(request);
+    return request;
+}
+
+static void on_gone(void *arg)
+{
+    struct request *request = arg;
+    request->magic = 0;
+    mem_free(request);
+}
+
+void request_free(struct request *request)
+{
+    if (request->dead)
+        return;
+    struct loop *loop = request->archive->owner->loop;
+    request->dead = true;
+    request->ops->fini(request);
+    request_leave_hour(request);
+    timeout_stop(&request->patience);
+    loop_defer_cancel(loop, &request->wake);
+    list_remove(&request->archive->requests, &request->node);
+    request->archive->owner->requests--;
+    loop_defer(loop, &request->gone, on_gone, request);
+}
+
+void request_wake(struct request *request)
+{
+    loop_later(request->archive->owner->loop, &request->wake, on_wake, request);
+}
+
+void request_await(struct request *request)
+{
+    timeout_start(&request->patience, PATIENCE_US);
+}
+
+void request_answered(struct request *request)
+{
+    timeout_stop(&request->patience);
+}
+
+static void on_opened(void *arg)
+{
+    struct request *request = arg;
+    if (!request->dead)
+        request->ops->run(request);
+}
+
+static void say_damaged(struct request *request, int err)
+{
+    struct archive *archive = request->archive;
+    struct hour *hour = hours_get(&archive->hours, request->cursor);
+    if (!hour || hour->damaged)
+        return;
+    hour->damaged = true;
+    archive->errors++;
+    char path[HOUR_PATH];
+    hour_path(path, archive->folder, request->cursor, "mp4");
+    log_error(archive->log_name, "unreadable file=%s reason=%s", path, err_name(err));
+}
+
+int request_hour(struct request *request, unsigned want, bool *fresh)
+{
+    struct archive *archive = request->archive;
+    *fresh = false;
+    for (;;) {
+        if (!request->opened) {
+            struct hour *hour =
+                hours_next(&archive->hours, request->begun ? &request->cursor : NULL,
+                           request->from_us, request->to_us);
+            if (!hour) {
+                request_answered(request);
+                return ERR_NOT_FOUND;
+            }
+            request->begun = true;
+            request->cursor = hour_name_of(hour);
+            request->opened = opened_get(archive, request->cursor);
+            request->entered = false;
+        }
+        int err = opened_want(request->opened, want, &request->waiter, on_opened, request);
+        if (err == ERR_AGAIN) {
+            request_await(request);
+            return err;
+        }
+        request_answered(request);
+        if (err == 0) {
+            *fresh = !request->entered;
+            request->entered = true;
+            return 0;
+        }
+        if (err != ERR_NOT_FOUND)
+            say_damaged(request, err);
+        request_leave_hour(request);
+    }
+}
+
+void request_leave_hour(struct request *request)
+{
+    opened_forget(&request->waiter);
+    opened_put(&request->opened);
+}
+
+void requests_wake(struct archive *archive)
+{
+    LIST_FOREACH(&archive->requests, it, after)
+    request_wake(LIST_OWNER(it, struct request, node));
+}
+
+void requests_end(struct archive *archive, int err)
+{
+    while (!list_empty(&archive->requests))
+        end_now(LIST_OWNER(list_first(&archive->requests), struct request, node), err);
+}
+
+// ---- ranges ------------------------------------------------------------------------------------
+
+struct ranges_request {
+    struct request request; // first
+    history_ranges_fn done;
+    struct history_range *ranges;
+    size_t count, capacity;
+};
+
+// In order of start, but for files whose times overlap.
+static void add_range(struct ranges_request *to, int64_t from_us, int64_t to_us)
+{
+    if (from_us >= to_us || from_us >= to->request.to_us || to_us <= to->request.from_us)
+        return;
+    while (to->count > 0) {
+        struct history_range *last = &to->ranges[to->count - 1];
+        if (from_us > last->to_us + INDEX_HOLE_US)
+            break;
+        if (last->to_us > to_us)
+            to_us = last->to_us;
+        if (from_us >= last->from_us) {
+            last->to_us = to_us;
+            return;
+        }
+        to->count--; // it begins earlier than the last one: joined, and compared with the one
+                     // before
+    }
+    if (to->count == HISTORY_RANGES_MAX)
+        return;
+    if (to->count == to->capacity) {
+        to->capacity = to->capacity ? to->capacity * 2 : 16;
+        to->ranges = mem_resize(to->ranges, to->capacity * sizeof *to->ranges);
+    }
+    to->ranges[to->count++] = (struct history_range){.from_us = from_us, .to_us = to_us};
+}
+
+static void add_index(struct ranges_request *to, const struct index *index)
+{
+    for (unsigned i = index_find(index, to->request.from_us); i < index->count; i++) {
+        if (index->entries[i].utc_start_us >= to->request.to_us)
+            break;
+        add_range(to, index->entries[i].utc_start_us, index_entry_end_us(&index->entries[i]));
+    }
+}
+
+// Files without holes whose times are known are not looked at.
+static void skip_known(struct ranges_request *to)
+{
+    struct request *request = &to->request;
+    struct hour *hour;
+    while (!request->opened &&
+           (hour = hours_next(&request->archive->hours, request->begun ? &request->cursor : NULL,
+                              request->from_us, request->to_us)) &&
+           hour->known && !hour->holes && !hour->writing) {
+        add_range(to, hour->start_us, hour->end_us);
+        request->begun = true;
+        request->cursor = hour_name_of(hour);
+    }
+}
+
+static void ranges_run(struct request *request)
+{
+    struct ranges_request *ranges = (struct ranges_request *)request;
+    bool fresh;
+    for (;;) {
+        skip_known(ranges);
+        int err = request_hour(request, OPENED_INDEX, &fresh);
+        if (err == ERR_AGAIN)
+            return;
+        if (err != 0)
+            break;
+        add_index(ranges, request->opened->index);
+        request_leave_hour(request);
+    }
+    end_now(request, 0);
+}
+
+static void ranges_end(struct request *request, int err)
+{
+    struct ranges_request *ranges = (struct ranges_request *)request;
+    ranges->done(request->arg, err, err ? NULL : ranges->ranges, err ? 0 : ranges->count);
+}
+
+static void ranges_fini(struct request *request)
+{
+    mem_free(((struct ranges_request *)request)->ranges);
+}
+
+static const struct request_ops ranges_ops = {
+    .run = ranges_run, .end = ranges_end, .fini = ranges_fini};
+
+static struct archive *archive_of(struct history *history)
+{
+    struct archive *archive = (struct archive *)history;
+    OBJ_CHECK(archive, ARCHIVE_MAGIC);
+    return archive;
+}
+
+static struct history_request *op_ranges(struct history *history, int64_t from_us, int64_t to_us,
+                                         history_ranges_fn done, void *arg)
+{
+    struct ranges_request *ranges = (struct ranges_request *)request_new(
+        archive_of(history), sizeof *ranges, &ranges_ops, from_us, to_us, arg);
+    ranges->done = done;
+    return &ranges->request.base;
+}
+
+// ---- lists -------------------------------------------------------------------------------------
+
+struct list_request {
+    struct request request; // first
+    history_list_fn done;
+    struct segment_info *infos;
+    size_t count, capacity;
+    bool cut;
+};
+
+static void list_add(struct list_request *to, const struct segment_info *info)
+{
+    if (to->count == to->capacity) {
+        to->capacity = to->capacity ? to->capacity * 2 : 256;
+        to->infos = mem_resize(to->infos, to->capacity * sizeof *to->infos);
+    }
+    to->infos[to->count++] = *info;
+}
+
+static void list_index(struct list_request *to, const struct index *index)
+{
+    for (unsigned i = index_find(index, to->request.from_us); i < index->count; i++) {
+        if (index->entries[i].utc_start_us >= to->request.to_us)
+            return;
+        if (to->count == HISTORY_LIST_MAX) {
+            to->cut = true;
+            return;
+        }
+        struct segment_info info = index_info(index, i);
+        list_add(to, &info);
+    }
+}
+
+static void list_run(struct request *request)
+{
+    struct list_request *list = (struct list_request *)request;
+    bool fresh;
+    while (!list->cut) {
+        int err = request_hour(request, OPENED_INDEX, &fresh);
+        if (err == ERR_AGAIN)
+            return;
+        if (err != 0)
+            break;
+        list_index(list, request->opened->index);
+        request_leave_hour(request);
+    }
+    end_now(request, 0);
+}
+
+static void list_end(struct request *request, int err)
+{
+    struct list_request *list = (struct list_request *)request;
+    list->done(request->arg, err, err ? NULL : list->infos, err ? 0 : list->count, list->cut);
+}
+
+static void list_fini(struct request *request)
+{
+    mem_free(((struct list_request *)request)->infos);
+}
+
+static const struct request_ops list_ops = {.run = list_run, .end = list_end, .fini = list_fini};
+
+static struct history_request *op_list(struct history *history, int64_t from_us, int64_t to_us,
+                                       history_list_fn done, void *arg)
+{
+    struct list_request *list = (struct list_request *)request_new(
+        archive_of(history), sizeof *list, &list_ops, from_us, to_us, arg);
+    list->done = done;
+    return &list->request.base;
+}
+
+// ---- the table ---------------------------------------------------------------------------------
+
+static struct history_request *op_read(struct history *history, int64_t from_us, int64_t to_us,
+                                       enum history_what what, const struct history_events *events,
+                                       void *arg)
+{
+    return reader_new(archive_of(history), from_us, to_us, what, events, arg);
+}
+
+static struct request *request_of(struct history_request *base)
+{
+    struct request *request = (struct request *)base;
+    OBJ_CHECK(request, REQUEST_MAGIC);
+    return request;
+}
+
+static void op_next(struct history_request *request)
+{
+    reader_next(request_of(request));
+}
+
+static void op_cancel(struct history_request *request)
+{
+    request_free(request_of(request));
+}
+
+static bool op_summary(struct history *history, struct history_range *whole, uint64_t *bytes)
+{
+    const struct archive *archive = archive_of(history);
+    *bytes = archive->hours.bytes;
+    return archive_span(archive, whole);
+}
+
+static void op_close(struct history *history)
+{
+    archive_close(archive_of(history));
+}
+
+const struct history_ops archive_history_ops = {
+    .name = "archive",
+    .ranges = op_ranges,
+    .list = op_list,
+    .read = op_read,
+    .next = op_next,
+    .cancel = op_cancel,
+    .summary = op_summary,
+    .close = op_close,
+};

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#include "archive_feeding.h"
+#include "archive_files.h"
+#include "archive_reading.h"
+
+#include <sys/statvfs.h>
+
+#include "io/file_calls.h"
+
+// One segment in each of so many hours.
+static void record_hours(unsigned hours)
+{
+    for (unsigned i = 0; i < hours; i++) {
+        room_record(1);
+        room_lose();
+        room_reconnect(3600 * US_PER_S);
+    }
+}
+
+static void set_limits(int64_t depth_s, unsigned percent, uint64_t size_bytes)
+{
+    room.conf.dvr.depth_s = depth_s;
+    room.conf.dvr.percent = percent;
+    room.conf.dvr.size_bytes = size_bytes;
+    room_attach(); // the same path: only the limits change
+}
+
+static void retention_removes_by_age(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(6);
+    unsigned before = room_files(".mp4")->count;
+    char oldest[256];
+    (void)text_copy(oldest, sizeof oldest, room_files(".mp4")->path[0]);
+    set_limits(3 * 3600, 0, 0);
+    room_wait(30 * US_PER_S);
+    struct files *files = room_files(".mp4");
+    assert_true(files->count < before && files->count > 0);
+    assert_string_not_equal(files->path[0], oldest);
+    assert_int_equal(room_stats().files, files->count);
+    struct got *got = room_read_all();
+    int64_t limit_us = utc_us() - 3 * 3600 * US_PER_S;
+    for (unsigned i = 0; i < got->count; i++)
+        assert_true(got->segment[i].info.utc_start_us + got->segment[i].info.duration_us >
+                    limit_us - 40 * US_PER_S);
+    assert_list_is_read();
+    // No index without its file.
+    assert_true(room_files(".idx")->count <= room_files(".mp4")->count);
+    room_close();
+}
+
+static void retention_removes_by_size_and_keeps_the_newest(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(6);
+    uint64_t bytes = room_stats().bytes;
+    struct known newest = room.known[room.known_count - 1];
+    set_limits(0, 0, bytes / 2);
+    room_wait(30 * US_PER_S);
+    struct archive_stats stats = room_stats();
+    assert_true(stats.bytes <= bytes / 2 && stats.bytes > 0);
+    struct got *got = room_read_all();
+    assert_int_equal(got->segment[got->count - 1].sum, newest.sum);
+    assert_list_is_read();
+    room_close();
+}
+
+static void retention_removes_empty_folders_up_to_the_stream(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(30); // two days
+    char day[256];
+    (void)text_copy(day, sizeof day, room_files(".mp4")->path[0]);
+    *strrchr(day, '/') = 0;
+    assert_int_equal(access(day, F_OK), 0);
+    set_limits(2 * 3600, 0, 0);
+    room_wait(30 * US_PER_S);
+    assert_int_not_equal(access(day, F_OK), 0);
+    set_limits(1, 0, 0);
+    room_lose();
+    room_wait(7200 * US_PER_S);
+    assert_int_equal(access(temp_path(&room.folder, "cam"), F_OK), 0);
+    room_close();
+}
+
+// What is being written stays, however small the limit is; a new file is begun, so that the old one
+// can go.
+static void retention_file_being_written_is_rolled_first(void **state)
+{
+    (void)state;
+    room_open();
+    room_record(2);
+    set_limits(0, 0, 1000);
+    room_wait(25 * US_PER_S);
+    assert_int_equal(room_files(".mp4")->count, 1);
+    room_align();
+    room_record(2);
+    assert_int_equal(room_files(".mp4")->count, 2);
+    room_wait(25 * US_PER_S);
+    assert_int_equal(room_files(".mp4")->count, 1);
+    struct got *got = room_read_all();
+    assert_true(got->count >= 1);
+    assert_int_equal(got->segment[got->count - 1].sum, room.known[room.known_count - 1].sum);
+    room_close();
+}
+
+// ---- the fill of the disk ----------------------------------------------------------------------
+
+static unsigned fill_permille;
+
+static int fill_statvfs(const char *path, struct statvfs *out)
+{
+    (void)path;
+    *out = (struct statvfs){.f_frsize = 1024, .f_blocks = 1000};
+    out->f_bfree = out->f_bavail = 1000 - fill_permille;
+    return 0;
+}
+
+static void set_fill(unsigned permille)
+{
+    static struct file_calls calls;
+    calls = file_calls_system;
+    calls.statvfs = fill_statvfs;
+    fill_permille = permille;
+    file_set_calls_test(&calls);
+}
+
+static void retention_full_disk_removes_the_oldest_first(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(6);
+    unsigned before = room_files(".mp4")->count;
+    set_limits(0, 90, 0);
+    set_fill(900);
+    room_wait(30 * US_PER_S);
+    assert_int_equal(room_files(".mp4")->count, before); // 90.0 is not over 90
+    // A file has some 38 KB of the megabyte: two of them for 61 per mille.
+    set_fill(961);
+    struct known second = room.known[1];
+    room_wait(6 * US_PER_S);
+    fill_permille = 900;
+    room_wait(30 * US_PER_S);
+    assert_int_equal(room_files(".mp4")->count, before - 2);
+    struct got *got = room_read_all();
+    assert_true(got->segment[0].info.utc_start_us > second.info.utc_start_us);
+    file_set_calls_test(NULL);
+    room_close();
+}
+
+static void retention_default_is_97_percent(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(3);
+    unsigned before = room_files(".mp4")->count;
+    set_fill(970);
+    room_wait(30 * US_PER_S);
+    assert_int_equal(room_files(".mp4")->count, before);
+    set_fill(971);
+    room_wait(30 * US_PER_S);
+    assert_true(room_files(".mp4")->count < before);
+    file_set_calls_test(NULL);
+    room_close();
+}
+
+static void retention_file_that_cannot_be_removed_is_known_again(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(3);
+    unsigned before = room_files(".mp4")->count;
+    file_faults_fail(FAULT_UNLINK, 1, true, EROFS);
+    set_limits(1, 0, 0);
+    room_wait(30 * US_PER_S);
+    assert_int_equal(room_files(".mp4")->count, before);
+    assert_int_equal(room_stats().files, before);
+    assert_true(room_logged("file not removed") > 0);
+    assert_true(room_read_all()->count > 0);
+    file_faults_fail(FAULT_UNLINK, 0, false, 0);
+    room_wait(30 * US_PER_S);
+    assert_true(room_files(".mp4")->count < before);
+    room_close();
+}
+
+TEST_MAIN(TEST(retention_removes_by_age), TEST(retention_removes_by_size_and_keeps_the_newest),
+          TEST(retention_removes_empty_folders_up_to_the_stream),
+          TEST(retention_file_being_written_is_rolled_first),
+          TEST(retention_full_disk_removes_the_oldest_first), TEST(retention_default_is_97_percent),
+          TEST(retention_file_that_cannot_be_removed_is_known_again))
