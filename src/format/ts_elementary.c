@@ -124,7 +124,6 @@ static void give(struct ts_elementary *es, struct buf **buf, unsigned flags, int
     frame->flags = (uint8_t)(flags | (es->discontinuity ? FRAME_DISCONTINUITY : 0));
     es->gave = true;
     es->last_dts = dts;
-    es->may_jump = false;
     frame->dts = dts;
     frame->cts = (int32_t)cts;
     frame->duration = duration;
@@ -145,10 +144,8 @@ static void update_video_track(struct ts_elementary *es)
     bool h264 = es->about.codec == CODEC_H264;
     if ((h264 ? h264_config_make(&es->sets, &config) : h265_config_make(&es->sets, &config)) < 0)
         return;
-    bool same = es->has_track && es->track.config->length == config->length &&
-                memcmp(es->track.config->data, config->data, config->length) == 0;
-    if (!same && (h264 ? h264_track_from_config(config, &track)
-                       : h265_track_from_config(config, &track)) == 0)
+    if ((h264 ? h264_track_from_config(config, &track) : h265_track_from_config(config, &track)) ==
+        0)
         set_track(es, &track);
     buf_unref(&config);
 }

@@ -459,6 +459,8 @@ static void ts_demux_input_clock_that_jumps_is_flagged_in_all_tracks(void **stat
     free_sample(&two);
 }
 
+#define UNIT "\xff\xf1\x4c\x40\x01\x7f\xfcsong" // AAC with its ADTS head, 11 bytes
+
 // One packet of a PID with `payload` at its end and stuffing in front.
 static void send(struct ts_demux *demux, unsigned pid, bool start, unsigned continuity,
                  struct bytes payload)
@@ -525,13 +527,54 @@ static void ts_demux_input_private_streams_and_odd_pes_are_ignored(void **state)
     send(demux, 0x200, true, 0, bytes_of("\0\0\1\xe0", 4)); // in no table
     send(demux, 0x100, false, 0, bytes_of("no beginning", 12));
     send(demux, 0x100, true, 1, bytes_of("\0\0\1\xbe\0\x04\xff\xff\xff\xff", 10)); // padding
-    send(demux, 0x100, true, 2, bytes_of("\0\0\2\xc0\0\0\x80\0\0", 9));            // no start code
-    send(demux, 0x100, true, 3, bytes_of("\0\0\1\xc0\0\0\x40\0\0", 9));          // not this layout
-    send(demux, 0x100, true, 4, bytes_of("\0\0\1\xc0\0\0\x80\x80\2\x21\0", 11)); // head too short
+    // No start code; another layout; a head too short for the time that it announces.
+    send(demux, 0x100, true, 2, bytes_of("\0\0\2\xc0\0\0\x80\x80\5\x21\0\1\0\1" UNIT UNIT, 36));
+    send(demux, 0x100, true, 3, bytes_of("\0\0\1\xc0\0\0\x40\x80\5\x21\0\1\0\1" UNIT UNIT, 36));
     ts_demux_flush(demux);
     assert_int_equal(got.lists, 0);
+    send(demux, 0x100, true, 4, bytes_of("\0\0\1\xc0\0\0\x80\x80\2\x21\0" UNIT UNIT, 33));
+    ts_demux_flush(demux);
     assert_int_equal(got.count, 0);
     ts_demux_free(&demux);
+    forget(&got);
+}
+
+static void ts_demux_input_lost_in_a_pes_head_forgets_it(void **state)
+{
+    (void)state;
+    struct got got = {0};
+    struct ts_demux *demux = ts_demux_new(&events, &got);
+    struct ts_program program = {.number = 1, .pcr_pid = 0x100, .count = 1};
+    program.stream[0] =
+        (struct ts_stream){.pid = 0x100, .type = 0x0f, .codec = CODEC_AAC, .language = "und"};
+    send_tables(demux, &program);
+    send(demux, 0x100, true, 0, bytes_of("\0\0\1\xc0\0\0\x80\x80", 8));
+    send(demux, 0x100, false, 5, bytes_of("\5\x21\0\1\0\1" UNIT UNIT, 6 + 22));
+    ts_demux_flush(demux);
+    assert_int_equal(ts_demux_continuity_errors(demux), 1); // in a packet with an adaptation field
+    assert_int_equal(got.count, 0);
+    ts_demux_free(&demux);
+}
+
+static void ts_demux_flush_out_of_step_takes_what_is_there(void **state)
+{
+    (void)state;
+    struct sample sample;
+    struct got got = {0};
+    make_usual_sample(&sample);
+    size_t length = sample.stream->length;
+    uint8_t junk[300];
+    memset(junk, 0xaa, sizeof(junk));
+    struct ts_demux *demux = ts_demux_new(&events, &got);
+    ts_demux_input(demux, bytes_of(sample.stream->data, length - 188));
+    ts_demux_input(demux, bytes_of(junk, sizeof(junk)));
+    ts_demux_input(demux, bytes_of(sample.stream->data + length - 188, 188));
+    ts_demux_flush(demux);
+    assert_same(&sample, &got, 0, 0);
+    assert_same(&sample, &got, 1, 0);
+    ts_demux_free(&demux);
+    forget(&got);
+    free_sample(&sample);
 }
 
 static void ts_demux_free_without_input(void **state)
@@ -560,4 +603,5 @@ TEST_MAIN(TEST(ts_demux_input_cut_anywhere_gives_back_what_was_muxed),
           TEST(ts_demux_input_clock_that_jumps_is_flagged_in_all_tracks),
           TEST(ts_demux_input_pes_head_in_several_packets),
           TEST(ts_demux_input_private_streams_and_odd_pes_are_ignored),
-          TEST(ts_demux_free_without_input))
+          TEST(ts_demux_input_lost_in_a_pes_head_forgets_it),
+          TEST(ts_demux_flush_out_of_step_takes_what_is_there), TEST(ts_demux_free_without_input))

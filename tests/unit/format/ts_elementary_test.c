@@ -144,6 +144,9 @@ static void ts_elementary_several_frames_in_a_pes_are_spread(void **state)
     ts_elementary_flush(es);
     assert_int_equal(got.count, 9);
     expect(&got, 8, 100 + 5 * 3600 + 3000 + 1500, 0, 8); // half of what two took
+    pes(es, 90000000, 90000000, BYTES(OTHER OTHER));     // no rate of pictures
+    ts_elementary_flush(es);
+    expect(&got, 10, 90000000 + 1500, 0, 8);
     close_es(&es, &got);
 }
 
@@ -153,11 +156,11 @@ static void ts_elementary_unaligned_time_is_of_the_first_frame_that_begins(void 
     struct got got;
     struct ts_elementary *es = open_es(CODEC_H264, &got);
     pes(es, 0, 0, BYTES(KEY MORE "\x77"));
-    pes(es, 3600, 3600, BYTES("\x78\x79" MORE OTHER "\x77"));
+    pes(es, 3600, 3600, BYTES("\0\0\3" MORE OTHER "\x77"));
     pes(es, 7200, 7200, BYTES("\x78" OTHER));
     ts_elementary_flush(es);
     assert_int_equal(got.count, 3);
-    expect(&got, 0, 0, 0, 8 + 8 + 3 + 8);
+    expect(&got, 0, 0, 0, 8 + 8 + 4 + 8);
     expect(&got, 1, 3600, 0, 8 + 2);
     expect(&got, 2, 7200, 0, 8);
     close_es(&es, &got);
@@ -291,6 +294,62 @@ static void ts_elementary_adts_byte_by_byte(void **state)
     close_es(&es, &got);
 }
 
+static void ts_elementary_adts_border_byte_by_byte(void **state)
+{
+    (void)state;
+    struct got got;
+    struct ts_elementary *es = open_es(CODEC_AAC, &got);
+    pes(es, 0, 0, BYTES(SOUND SOUND "\xff\xf1\x4c"));
+    static const char rest[] = "\x40\x01\x7f\xfc"
+                               "abcd" SOUND;
+    struct ts_time time = {.known = true, .pts = 90000, .dts = 90000}; // a gap in front of it
+    ts_elementary_begin(es, &time);
+    for (size_t i = 0; i < sizeof(rest) - 1; i++)
+        ts_elementary_data(es, bytes_of(rest + i, 1));
+    assert_int_equal(got.count, 4);
+    expect(&got, 2, 2048, 0, 4);
+    expect(&got, 3, 48000, 0, 4);
+    close_es(&es, &got);
+}
+
+static void ts_elementary_adts_out_of_step_is_searched_again(void **state)
+{
+    (void)state;
+    struct got got;
+    struct ts_elementary *es = open_es(CODEC_AAC, &got);
+    pes(es, 0, 0, BYTES(SOUND SOUND));
+    // Garbage, then a false head with nothing behind it that confirms it.
+    pes(es, 3840, 3840, BYTES("xyz\xff\xf1\x4c\x40\x01\x7f\xfc....xyz" SOUND SOUND));
+    assert_int_equal(got.count, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_memory_equal(frame_data(got.frame[i]), "abcd", 4);
+    close_es(&es, &got);
+}
+
+static void ts_elementary_data_without_memory_costs_what_it_held(void **state)
+{
+    (void)state;
+    struct got got;
+    struct ts_elementary *es = open_es(CODEC_AAC, &got);
+    struct ts_time time = {.known = true};
+    ts_elementary_begin(es, &time);
+    mem_fail_nth(1);
+    ts_elementary_data(es, BYTES(SOUND SOUND));
+    assert_int_equal(es->length, 0);
+    pes(es, 1920, 1920, BYTES(SOUND SOUND));
+    assert_int_equal(got.count, 2);
+    assert_int_equal(got.frame[0]->flags, FRAME_KEY | FRAME_DISCONTINUITY);
+    close_es(&es, &got);
+    es = open_es(CODEC_H264, &got);
+    ts_elementary_begin(es, &time);
+    mem_fail_nth(1);
+    ts_elementary_data(es, BYTES(KEY)); // is tried again
+    ts_elementary_flush(es);
+    assert_int_equal(got.count, 1);
+    assert_int_equal(got.frame[0]->flags, FRAME_KEY);
+    close_es(&es, &got);
+}
+
 static void ts_elementary_adts_garbage_is_searched_for_two_heads(void **state)
 {
     (void)state;
@@ -390,6 +449,12 @@ static void ts_elementary_opus_headers_of_each_kind(void **state)
     expect(&got, 2, 960 + 1920, 0, 257);
     assert_int_equal(es->track.channels, 2);
     close_es(&es, &got);
+    es = open_es(CODEC_OPUS, &got);
+    es->about.channels = 99; // no layout that is known
+    pes(es, 0, 0, BYTES("\x7f\xe0\1\xf8\x7f\xe0\1\xf8"));
+    ts_elementary_flush(es);
+    assert_int_equal(got.count, 0);
+    close_es(&es, &got);
 }
 
 static void ts_elementary_rate_change_makes_a_new_track_and_keeps_the_time(void **state)
@@ -421,6 +486,10 @@ static void ts_elementary_mp3_units(void **state)
     assert_int_equal(got.count, 3);
     expect(&got, 2, 2 * 576, 0, 192);
     assert_int_equal(es->track.sample_rate, 24000);
+    es->track_changed = false;
+    pes(es, 6480, 6480, bytes_of(units, sizeof(units)));
+    assert_int_equal(got.count, 6);
+    assert_false(es->track_changed);
     close_es(&es, &got);
 }
 
@@ -435,7 +504,9 @@ TEST_MAIN(TEST(ts_elementary_begin_new_time_gives_the_frame_before),
           TEST(ts_elementary_endless_unit_is_dropped),
           TEST(ts_elementary_unit_through_many_pes_is_searched_once),
           TEST(ts_elementary_adts_several_in_a_pes_and_across_the_border),
-          TEST(ts_elementary_adts_byte_by_byte),
+          TEST(ts_elementary_adts_byte_by_byte), TEST(ts_elementary_adts_border_byte_by_byte),
+          TEST(ts_elementary_adts_out_of_step_is_searched_again),
+          TEST(ts_elementary_data_without_memory_costs_what_it_held),
           TEST(ts_elementary_adts_garbage_is_searched_for_two_heads),
           TEST(ts_elementary_adts_single_unit_in_a_pes_is_believed_at_its_end),
           TEST(ts_elementary_lost_sound_waits_for_the_next_time),

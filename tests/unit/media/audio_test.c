@@ -157,6 +157,8 @@ static void opus_track_make_stereo_and_surround(void **state)
     assert_int_equal(track.config->length, 19);
     assert_memory_equal(track.config->data, "\0\6\0\0\0\0\xbb\x80\0\0\1\4\2\0\4\1\2\3\5", 19);
     track_fini(&track);
+    assert_int_equal(opus_track_make(1, 0, &track), 0);
+    track_fini(&track);
     assert_int_equal(opus_track_make(0, 0, &track), ERR_INVALID);
     assert_int_equal(opus_track_make(9, 0, &track), ERR_INVALID);
 }
@@ -214,6 +216,30 @@ static void mp3_header_parse_each_version(void **state)
     assert_int_equal(track.codec, CODEC_MP3);
 }
 
+static void mp3_header_parse_every_bitrate(void **state)
+{
+    (void)state;
+    // Version and layer, the length that a kbit/s makes at 48 or 24 kHz, the sum of all bitrates.
+    static const struct {
+        uint8_t second, rate;
+        unsigned each, sum;
+    } rows[] = {{0xff, 4, 1, 3360}, {0xfd, 4, 3, 2152}, {0xfb, 4, 3, 1808},
+                {0xf7, 4, 2, 1768}, {0xf5, 4, 6, 1008}, {0xf3, 4, 3, 1008}};
+    for (unsigned row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+        unsigned sum = 0, last = 0;
+        for (unsigned i = 1; i < 15; i++) {
+            uint8_t head[4] = {0xff, rows[row].second, (uint8_t)(i << 4 | rows[row].rate), 0};
+            struct mp3_header mp3;
+            assert_int_equal(mp3_header_parse(bytes_of(head, 4), &mp3), 0);
+            unsigned kbit = mp3.length / rows[row].each;
+            assert_true(kbit > last && kbit % 8 == 0);
+            last = kbit;
+            sum += mp3.length;
+        }
+        assert_int_equal(sum, rows[row].sum * rows[row].each);
+    }
+}
+
 static void mp3_header_parse_broken_is_refused(void **state)
 {
     (void)state;
@@ -235,4 +261,5 @@ TEST_MAIN(TEST(aac_config_parse_low_complexity), TEST(aac_config_parse_sbr_and_p
           TEST(adts_write_and_parse_are_inverse), TEST(adts_parse_says_what_is_missing),
           TEST(adts_write_too_long_dies), TEST(opus_track_make_stereo_and_surround),
           TEST(opus_packet_duration_of_each_kind), TEST(g711_track_make_takes_rate_and_channels),
-          TEST(mp3_header_parse_each_version), TEST(mp3_header_parse_broken_is_refused))
+          TEST(mp3_header_parse_each_version), TEST(mp3_header_parse_every_bitrate),
+          TEST(mp3_header_parse_broken_is_refused))

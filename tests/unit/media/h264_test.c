@@ -191,6 +191,9 @@ static void h264_au_add_makes_the_canonical_form(void **state)
     assert_memory_equal(buf->data, expected, buf->length);
     assert_int_equal(sets.count[1], 1);
     assert_null(au.buf);
+    add(&au, &sets, NAL(PPS));
+    assert_false(au.set_refused);
+    au_builder_reset(&au);
     buf_unref(&buf);
     param_sets_fini(&sets);
 }
@@ -226,8 +229,8 @@ static void h264_au_add_key_and_droppable(void **state)
 static void h264_au_add_recovery_point_behind_another_message(void **state)
 {
     (void)state;
-    static const char sei[] = "\x06\x05\x04"
-                              "abcd\x06\x01\xc4\x80";
+    static const char sei[] = "\x06\x05\x05"
+                              "abcde\x06\x01\xc4\x80";
     assert_int_equal(judge(NAL(sei), NAL(SLICE_I)), 1);
     static const char cut[] = "\x06\x05\xff\xff\xff";
     assert_int_equal(judge(NAL(cut), NAL(SLICE_I)), 0);

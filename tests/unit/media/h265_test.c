@@ -91,6 +91,7 @@ static void h265_track_from_config_has_size_and_rate(void **state)
     assert_int_equal(track.width, 1280);
     assert_int_equal(track.height, 720);
     assert_int_equal(track.fps_num, 25);
+    assert_int_equal(track.fps_den, 1);
     assert_int_equal(track.config->data[21], 0x0f);
     char string[64];
     track_codec_string(&track, string, sizeof(string));
@@ -131,7 +132,9 @@ static void h265_au_add_makes_the_canonical_form(void **state)
     add(&au, &sets, NAL(LAYER_1)); // enhancement layers are left out
     add(&au, &sets, NAL(IDR_MORE));
     add(&au, &sets, NAL(SEI_SUFFIX));
-    add(&au, &sets, NAL("\x4a\1")); // end of bitstream
+    assert_false(au.set_refused);
+    add(&au, &sets, NAL("\x4a\1"));         // end of bitstream
+    add(&au, &sets, NAL("\x4c\1\xff\x80")); // filler
     struct buf *buf = au_builder_take(&au, &key, &droppable);
     static const char expected[] =
         "\0\0\0\6" SEI "\0\0\0\4" IDR "\0\0\0\4" IDR_MORE "\0\0\0\6" SEI_SUFFIX;
@@ -175,6 +178,9 @@ static void h265_au_add_broken_units_are_invalid(void **state)
     assert_int_equal(h265_au_add(&au, NULL, NAL("\x26")), ERR_INVALID);
     assert_int_equal(h265_au_add(&au, NULL, NAL("\xa6\1\xaf")), ERR_INVALID);
     assert_null(au.buf);
+    struct bytes huge = {.data = (const uint8_t *)TRAIL_R, .length = FRAME_BYTES_MAX};
+    assert_int_equal(h265_au_add(&au, NULL, huge), ERR_LIMIT);
+    assert_false(au.has_picture);
     struct param_sets sets = {0};
     add(&au, &sets, NAL("\x42\1\1\1"));
     assert_true(au.set_refused);
