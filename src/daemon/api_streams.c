@@ -16,7 +16,7 @@
 #include "http/http.h"
 #include "server.h"
 
-enum { LIMIT_STANDARD = 100, LIMIT_MAX = 10000 };
+enum { LIMIT_STANDARD = 100, LIMIT_MAX = 1000 };
 
 // A stream without a frame for longer is not alive, whatever its state.
 #define ALIVE_US (12 * US_PER_S)
@@ -225,7 +225,7 @@ static void handle_list(void *arg, struct http_request *request)
 {
     struct page page = {.server = arg};
     if (!page_read(request, &page)) {
-        http_respond_error(request, 400, "limit is 1 to 10000, cursor comes from an answer");
+        http_respond_error(request, 400, "limit is 1 to 1000, cursor comes from an answer");
         return;
     }
     struct streams *streams = page.server->streams;

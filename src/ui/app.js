@@ -4,7 +4,7 @@
 "use strict";
 
 const API = "/streamer/api/v3";
-const SHOWN_MAX = 1000;
+const SHOWN_MAX = 500;
 const REFRESH_MS = 2000;
 
 const by = (id) => document.getElementById(id);
@@ -93,7 +93,7 @@ function showRow(row, stream) {
   setText(parts.rate, stats.status === "running" ? rate(stats.bitrate) : "");
   const words = [stateWords(stream)];
   if (stream.named_by === "remote")
-    words.push("from another server");
+    words.push("remote");
   if (stats.online_clients)
     words.push(`${stats.online_clients} watching`);
   if (stats.dvr_enabled)
@@ -144,13 +144,23 @@ function addressesOf(stream) {
   return list;
 }
 
-async function copy(button, text) {
-  try {
+// The clipboard proper is only there on https and localhost; elsewhere the old way works.
+async function toClipboard(text) {
+  if (navigator.clipboard) {
     await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-  } catch {
-    button.textContent = "Select it"; // only allowed on https and localhost
+    return true;
   }
+  const area = element("textarea", "", text);
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  return done;
+}
+
+async function copy(button, text) {
+  const done = await toClipboard(text).catch(() => false);
+  button.textContent = done ? "Copied" : "Not allowed";
   setTimeout(() => { button.textContent = "Copy"; }, 1500);
 }
 

@@ -163,7 +163,7 @@ static void api_bad_questions_get_a_reason(void **state)
     } cases[] = {
         {"/streamer/api/v3/streams/b", 404},
         {"/streamer/api/v3/streams?limit=0", 400},
-        {"/streamer/api/v3/streams?limit=10001", 400},
+        {"/streamer/api/v3/streams?limit=1001", 400},
         {"/streamer/api/v3/streams?cursor=zz", 400},
         {"/streamer/api/v3/streams?cursor=6161", 400},
         {"/b/media_info.json", 404},
