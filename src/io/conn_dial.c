@@ -63,8 +63,7 @@ void conn_dial_cancel(struct conn *conn)
     struct conn_dial *dial = conn->dial;
     if (!dial)
         return;
-    if (dial->query)
-        dns_cancel(&dial->query);
+    dns_cancel(&dial->query);
     for (unsigned i = 0; i < dial->next; i++)
         attempt_drop(&dial->attempts[i]);
     timeout_stop(&dial->stagger);
@@ -168,19 +167,24 @@ static void on_stagger(void *arg)
     try_next(arg);
 }
 
-static void on_resolved(void *arg, int err, const struct address *addresses, unsigned count)
+void conn_dial_addresses(struct conn *conn, const struct address *addresses, unsigned count)
 {
-    struct conn *conn = arg;
     struct conn_dial *dial = conn->dial;
-    dial->query = NULL;
-    if (err != 0) {
-        conn_close(conn, REASON_DNS);
-        return;
-    }
+    dns_cancel(&dial->query);
     dial->count = count < ATTEMPTS_MAX ? count : ATTEMPTS_MAX;
     for (unsigned i = 0; i < dial->count; i++)
         dial->addresses[i] = addresses[i];
     try_next(conn);
+}
+
+static void on_resolved(void *arg, int err, const struct address *addresses, unsigned count)
+{
+    struct conn *conn = arg;
+    conn->dial->query = NULL;
+    if (err == 0)
+        conn_dial_addresses(conn, addresses, count);
+    else
+        conn_close(conn, REASON_DNS);
 }
 
 void conn_dial_start(struct conn *conn, const char *host, uint16_t port, struct tls_context *tls)
@@ -193,10 +197,9 @@ void conn_dial_start(struct conn *conn, const char *host, uint16_t port, struct 
     conn->dial = dial;
     dial->tls = tls ? tls_context_ref(tls) : NULL;
     timeout_init(&dial->stagger, conn->loop, on_stagger, conn);
-    if (address_parse(host, port, &dial->addresses[0]) == 0) {
-        dial->count = 1;
-        try_next(conn);
-    } else {
+    struct address literal;
+    if (address_parse(host, port, &literal) == 0)
+        conn_dial_addresses(conn, &literal, 1);
+    else
         dial->query = dns_resolve(conn->loop, host, port, on_resolved, conn);
-    }
 }

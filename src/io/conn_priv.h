@@ -101,6 +101,8 @@ enum reason conn_reason_of_errno(int error, bool connecting);
 // conn_dial.c
 void conn_dial_start(struct conn *conn, const char *host, uint16_t port, struct tls_context *tls);
 void conn_dial_cancel(struct conn *conn); // no-op when not dialling
+// The name was resolved to these; tests call it too, for a name that has several.
+void conn_dial_addresses(struct conn *conn, const struct address *addresses, unsigned count);
 
 // conn_tls.c: a connected TCP conn becomes a TLS one, in state HANDSHAKE; a dialling one says
 // hello.

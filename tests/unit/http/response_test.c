@@ -31,6 +31,7 @@ struct site {
     size_t text_length;
     struct piecewise piecewise;
     struct conn *taken;
+    bool own_later; // the new owner takes its time
     int taken_closed;
 };
 
@@ -155,12 +156,13 @@ static void on_taken_closed(void *arg, enum reason reason)
     site->taken_closed++;
 }
 
+static const struct conn_events events = {.on_closed = on_taken_closed};
+
 static void handle_live(void *arg, struct http_request *request)
 {
-    static const struct conn_events events = {.on_closed = on_taken_closed};
     struct site *site = arg;
     site->taken = http_take_over(request, "video/mp2t");
-    if (site->taken)
+    if (site->taken && !site->own_later)
         conn_set_events(site->taken, &events, site);
 }
 
@@ -487,6 +489,23 @@ static void http_take_over_client_that_ends_is_told_to_the_owner(void **state)
     site_close(site);
 }
 
+static void http_take_over_before_its_owner_listens_nothing_is_called(void **state)
+{
+    (void)state;
+    struct site *site = site_open(loop_fixture_new());
+    site->own_later = true;
+    http_client_ask(&site->client, "GET", "/live", "");
+    LOOP_UNTIL(site->loop, site->taken);
+    loop_turn(site->loop, false); // what the server had of it is gone
+    http_client_send(&site->client, "bytes for nobody");
+    for (int i = 0; i < 5; i++)
+        loop_turn(site->loop, false);
+    conn_set_events(site->taken, &events, site);
+    conn_close(site->taken, REASON_LOCAL);
+    LOOP_UNTIL(site->loop, site->taken_closed == 1);
+    site_close(site);
+}
+
 TEST_MAIN(TEST(http_respond_chain_whole_and_ranges),
           TEST(http_respond_chain_head_has_length_and_no_body), TEST(http_respond_etag_conditions),
           TEST(http_respond_gzip_only_where_it_helps),
@@ -498,4 +517,5 @@ TEST_MAIN(TEST(http_respond_chain_whole_and_ranges),
           TEST(http_body_end_too_early_closes_the_connection),
           TEST(http_respond_stream_client_gone_stops_once),
           TEST(http_take_over_hands_the_connection_to_its_new_owner),
-          TEST(http_take_over_client_that_ends_is_told_to_the_owner))
+          TEST(http_take_over_client_that_ends_is_told_to_the_owner),
+          TEST(http_take_over_before_its_owner_listens_nothing_is_called))

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "conn_end.h"
+#include "conn_priv.h"
 #include "loop_fixture.h"
 #include "unit.h"
 
@@ -439,7 +440,21 @@ static void conn_connect_nobody_listens_is_refused(void **state)
     wire_close(&wire);
 }
 
-static void conn_connect_localhost_tries_the_next_address(void **state)
+static void conn_reason_of_errno_names_each_failure(void **state)
+{
+    (void)state;
+    assert_int_equal(conn_reason_of_errno(ECONNREFUSED, true), REASON_REFUSED);
+    assert_int_equal(conn_reason_of_errno(EHOSTUNREACH, true), REASON_UNREACHABLE);
+    assert_int_equal(conn_reason_of_errno(ENETUNREACH, true), REASON_UNREACHABLE);
+    assert_int_equal(conn_reason_of_errno(EHOSTUNREACH, false), REASON_IO);
+    assert_int_equal(conn_reason_of_errno(ETIMEDOUT, true), REASON_CONNECT_TIMEOUT);
+    assert_int_equal(conn_reason_of_errno(ETIMEDOUT, false), REASON_TIMEOUT);
+    assert_int_equal(conn_reason_of_errno(ECONNRESET, false), REASON_PEER_RESET);
+    assert_int_equal(conn_reason_of_errno(EPIPE, false), REASON_PEER_RESET);
+    assert_int_equal(conn_reason_of_errno(EMFILE, true), REASON_IO);
+}
+
+static void conn_connect_by_name_opens(void **state)
 {
     (void)state;
     struct wire wire = {0};
@@ -454,32 +469,105 @@ static void conn_connect_localhost_tries_the_next_address(void **state)
     wire_close(&wire);
 }
 
+// A port whose backlog is full: what dials it gets no answer.
+struct deaf {
+    int listening, fillers[8];
+    struct sockaddr_in name;
+};
+
+static void deaf_open(struct deaf *deaf)
+{
+    deaf->name = (struct sockaddr_in){.sin_family = AF_INET,
+                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(deaf->name);
+    struct sockaddr *name = (struct sockaddr *)&deaf->name;
+    deaf->listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(deaf->listening, name, length), 0);
+    assert_int_equal(listen(deaf->listening, 0), 0);
+    assert_int_equal(getsockname(deaf->listening, name, &length), 0);
+    for (int i = 0; i < 8; i++) {
+        deaf->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        int result = connect(deaf->fillers[i], name, length);
+        assert_true(result == 0 || errno == EINPROGRESS);
+    }
+}
+
+static void deaf_close(struct deaf *deaf)
+{
+    for (int i = 0; i < 8; i++)
+        close(deaf->fillers[i]);
+    close(deaf->listening);
+}
+
 static void conn_connect_no_answer_is_connect_timeout(void **state)
 {
     (void)state;
-    // A full backlog: connections beyond it get no answer.
-    int listening = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(any);
-    assert_int_equal(bind(listening, (struct sockaddr *)&any, length), 0);
-    assert_int_equal(listen(listening, 0), 0);
-    assert_int_equal(getsockname(listening, (struct sockaddr *)&any, &length), 0);
-    int fillers[8];
-    for (int i = 0; i < 8; i++) {
-        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        int result = connect(fillers[i], (struct sockaddr *)&any, sizeof(any));
-        assert_true(result == 0 || errno == EINPROGRESS);
-    }
+    struct deaf deaf;
+    deaf_open(&deaf);
     struct wire wire = {0};
     wire.loop = loop_fixture_new();
-    wire.near.conn = conn_connect(wire.loop, "127.0.0.1", ntohs(any.sin_port), NULL,
+    wire.near.conn = conn_connect(wire.loop, "127.0.0.1", ntohs(deaf.name.sin_port), NULL,
                                   50 * US_PER_MS, conn_end_events(&wire.near), &wire.near);
     LOOP_UNTIL(wire.loop, wire.near.closed);
     assert_int_equal(wire.near.reason, REASON_CONNECT_TIMEOUT);
-    for (int i = 0; i < 8; i++)
-        close(fillers[i]);
-    close(listening);
+    deaf_close(&deaf);
     wire_close(&wire);
+}
+
+// Dials a name that is said to have these addresses.
+static void wire_dial_addresses(struct wire *wire, const struct address *addresses, unsigned count)
+{
+    wire->near.conn = conn_connect(wire->loop, "several.invalid", 1, NULL, 5 * US_PER_S,
+                                   conn_end_events(&wire->near), &wire->near);
+    conn_dial_addresses(wire->near.conn, addresses, count);
+    LOOP_UNTIL(wire->loop, wire->near.opened || wire->near.closed);
+}
+
+static void conn_connect_several_addresses_first_that_answers_wins(void **state)
+{
+    (void)state;
+    struct deaf deaf;
+    deaf_open(&deaf);
+    for (int i = 0; i < 2; i++) {
+        struct wire wire = {0};
+        wire.loop = loop_fixture_new();
+        conn_server_open(&wire.server, wire.loop, &wire.far);
+        struct address list[3]; // nobody there, no answer, the right one
+        assert_int_equal(address_parse("127.0.0.1", 1, &list[0]), 0);
+        assert_int_equal(address_parse("127.0.0.1", ntohs(deaf.name.sin_port), &list[1]), 0);
+        uint16_t port = listener_port(wire.server.listener);
+        assert_int_equal(address_parse("127.0.0.1", port, &list[2]), 0);
+        int64_t began = now_us();
+        if (i == 0)
+            list[1] = list[2]; // the next at once after a refusal
+        wire_dial_addresses(&wire, list, 3 - (i == 0));
+        assert_int_equal(wire.near.opened, 1);
+        assert_int_equal(address_port(conn_peer(wire.near.conn)), port);
+        int64_t took = now_us() - began;
+        if (i == 0)
+            assert_true(took < 200 * US_PER_MS);
+        else
+            assert_true(took >= 250 * US_PER_MS && took < 2 * US_PER_S);
+        LOOP_UNTIL(wire.loop, wire.far.conn);
+        wire_close(&wire);
+    }
+    deaf_close(&deaf);
+}
+
+static void conn_connect_all_fail_refused_says_most(void **state)
+{
+    (void)state;
+    struct address list[2];
+    assert_int_equal(address_parse("127.0.0.1", 1, &list[0]), 0);
+    assert_int_equal(address_parse("fe80::1", 1, &list[1]), 0);
+    for (int i = 0; i < 2; i++) {
+        struct wire wire = {0};
+        wire.loop = loop_fixture_new();
+        struct address turned[2] = {list[i], list[!i]};
+        wire_dial_addresses(&wire, turned, 2);
+        assert_int_equal(wire.near.reason, REASON_REFUSED);
+        wire_close(&wire);
+    }
 }
 
 static void conn_close_while_connecting_frees_everything(void **state)
@@ -525,7 +613,10 @@ TEST_MAIN(TEST(conn_connect_open_then_bytes_go_both_ways),
           TEST(conn_pause_false_offers_the_rest_again),
           TEST(conn_take_descriptor_gives_the_socket_untouched), TEST(conn_on_first_comes_once),
           TEST(conn_connect_nobody_listens_is_refused),
-          TEST(conn_connect_localhost_tries_the_next_address),
+          TEST(conn_reason_of_errno_names_each_failure),
+          TEST(conn_connect_by_name_opens),
           TEST(conn_connect_no_answer_is_connect_timeout),
+          TEST(conn_connect_several_addresses_first_that_answers_wins),
+          TEST(conn_connect_all_fail_refused_says_most),
           TEST(conn_close_while_connecting_frees_everything),
           TEST(conn_connect_unroutable_is_unreachable))
