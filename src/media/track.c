@@ -182,13 +182,11 @@ void track_codec_string(const struct track *track, char *out, size_t room)
     case CODEC_MP3:
         text_copy(out, room, "mp4a.40.34");
         break;
-    case CODEC_OPUS:
-        text_copy(out, room, "opus"); // browsers compare without folding case
-        break;
     case CODEC_OTHER_VIDEO:
     case CODEC_OTHER_AUDIO:
         other_string(track, out, room);
         break;
+    case CODEC_OPUS: // "Opus", as registered: Safari knows no other, Chromium both
     case CODEC_PCMA:
     case CODEC_PCMU:
     case CODEC_COUNT:

@@ -152,7 +152,7 @@ static void track_codec_string_of_each_codec(void **state)
     assert_codec(CODEC_AAC, "\x2b\x11\x88\0", 4, "mp4a.40.5");
     assert_codec(CODEC_AAC, "\xeb\x09\x88\0", 4, "mp4a.40.29");
     assert_codec(CODEC_AAC, "\xf9\x40\0\0", 4, "mp4a.40.42");
-    assert_codec(CODEC_OPUS, NULL, 0, "opus");
+    assert_codec(CODEC_OPUS, NULL, 0, "Opus");
     assert_codec(CODEC_MP3, NULL, 0, "mp4a.40.34");
     assert_codec(CODEC_PCMA, NULL, 0, "alaw");
     assert_codec(CODEC_PCMU, NULL, 0, "ulaw");
