@@ -18,5 +18,7 @@ struct dns_query *dns_resolve(struct loop *loop, const char *host, uint16_t port
                                               unsigned count),
                               void *arg);
 void dns_cancel(struct dns_query **query); // no callback afterwards; *query may be NULL
+// Tests: asks this server ("127.0.0.1:5353") and no other; NULL: those of the system.
+void dns_set_server_test(const char *server);
 
 #endif

@@ -163,6 +163,13 @@ static void on_socket_state(void *arg, ares_socket_t descriptor, int readable, i
     ev_io_start(query->loop->ev, &found->watcher);
 }
 
+static const char *test_server;
+
+void dns_set_server_test(const char *server)
+{
+    test_server = server;
+}
+
 static void ask(struct dns_query *query, const char *host, uint16_t port)
 {
     static bool library_ready;
@@ -182,6 +189,8 @@ static void ask(struct dns_query *query, const char *host, uint16_t port)
         set_answer(query, ERR_NOT_FOUND);
         return;
     }
+    if (test_server)
+        ENSURE(ares_set_servers_ports_csv(query->channel, test_server) == ARES_SUCCESS);
     char service[8];
     text_format(service, sizeof(service), "%u", port);
     struct ares_addrinfo_hints hints = {

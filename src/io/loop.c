@@ -19,6 +19,7 @@
 #define LOOP_MAGIC 0x4c4f4f50u
 #define SLOW_TURN_US 5000
 #define LOGGED_TURN_US 50000
+#define LOG_PAUSE_US (10 * US_PER_S)
 #define LOG_FLUSH_US US_PER_S
 
 struct loop_signal {
@@ -75,8 +76,13 @@ static void count_turn(struct loop *loop)
     while (bucket + 1 < LOOP_HISTOGRAM && spent >> bucket > 0)
         bucket++;
     stats->histogram[bucket]++;
-    if (spent > LOGGED_TURN_US)
-        log_warn("loop", "slow turn ms=%lld", (long long)(spent / US_PER_MS));
+    // A machine that is too small has many of these: one line in a while says it.
+    bool quiet = !loop->slow_logged_us || now - loop->slow_logged_us > LOG_PAUSE_US;
+    if (spent > LOGGED_TURN_US && quiet) {
+        loop->slow_logged_us = now;
+        log_warn("loop", "slow turn ms=%lld turns=%llu slow=%llu", (long long)(spent / US_PER_MS),
+                 (unsigned long long)stats->turns, (unsigned long long)stats->slow_turns);
+    }
     if (now - loop->log_flushed_us > LOG_FLUSH_US) {
         loop->log_flushed_us = now;
         log_flush();

@@ -35,6 +35,7 @@ struct loop {
     int64_t turn_began_us; // -1 between turns
     size_t turn_sent;      // bytes that connections have flushed in this turn
     int64_t log_flushed_us;
+    int64_t slow_logged_us; // 0: never
     struct loop_stats stats;
 };
 
