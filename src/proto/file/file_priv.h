@@ -44,7 +44,7 @@ bool file_source_first_loop(const struct file_source *owner);
 void file_source_tracks(struct file_source *owner, struct tracks *tracks);
 // A frame, its dts in the file's own time. Takes the reference.
 void file_source_frame(struct file_source *owner, struct frame **frame);
-void file_source_error(struct file_source *owner); // a frame that cannot be used
+void file_source_error(struct file_source *owner);               // a frame that cannot be used
 void file_source_bytes(struct file_source *owner, size_t count); // read, for statistics
 void file_source_done(struct file_source *owner);
 void file_source_end(struct file_source *owner); // the end of the file

@@ -108,7 +108,8 @@ static void item_give(struct file_source *file, struct item *item, int64_t now)
 static int64_t ahead_us(const struct file_source *file)
 {
     int64_t from = INT64_MAX, to = INT64_MAX;
-    LIST_FOREACH(&file->items, it, after) {
+    LIST_FOREACH(&file->items, it, after)
+    {
         const struct item *item = LIST_OWNER(it, struct item, node);
         if (item->frame) {
             from = item->out_us;
@@ -237,8 +238,11 @@ void file_source_frame(struct file_source *file, struct frame **frame)
         track->first_us = out;
     track->started = true;
     track->last_us = out;
-    track->end_us =
-        out + (given->duration ? ticks_to_us(given->duration, info->timescale) : track->step_us);
+    int64_t duration_us = ticks_to_us(given->duration, info->timescale);
+    // The last access unit of sound may be said to be shorter than it is: players cut it there.
+    if (given->duration == 0 || (info->kind == MEDIA_AUDIO && duration_us < track->step_us))
+        duration_us = track->step_us;
+    track->end_us = out + duration_us;
     // Only the shift is rounded, so that steps stay as they are in the file.
     given->dts += ticks_from_us(track->shift_us, info->timescale);
     struct item *item = mem_alloc(sizeof(*item));
