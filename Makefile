@@ -148,13 +148,14 @@ check-built: all $(UNIT_BIN) $(FUZZ_BIN)
 san:
 	@$(MAKE) --no-print-directory SAN=1 check-built
 
+# New inputs stay in the build folder: the ones worth keeping are copied to tests/fuzz/corpus by hand.
 fuzz: deps
 	@test -n "$(T)" || { echo "usage: make fuzz T=url_parse [SECONDS=60]"; exit 2; }
 	$(MAKE) CC=clang B=$(B)/fuzzer FUZZER=1 \
 		OPT="-O1 -g -fsanitize=address,undefined,fuzzer-no-link" $(B)/fuzzer/tests/fuzz/$(T)_fuzz
-	mkdir -p tests/fuzz/corpus/$(T)
+	mkdir -p $(B)/fuzzer/found/$(T)
 	$(B)/fuzzer/tests/fuzz/$(T)_fuzz -max_total_time=$(or $(SECONDS),60) -timeout=5 \
-		tests/fuzz/corpus/$(T)
+		$(B)/fuzzer/found/$(T) tests/fuzz/corpus/$(T)
 
 bench: $(B)/sluice deps
 	@python3 tests/bench/run.py --binary $(B)/sluice $(T)

@@ -420,7 +420,9 @@ enum { FAMILY_COUNT = sizeof(families) / sizeof(families[0]) };
 
 struct scrape {
     struct server *server;
-    unsigned next; // family
+    struct http_request *request;
+    unsigned next;      // family
+    struct defer again; // the next piece, in the next turn
 };
 
 static void print_family(struct server *server, const struct family *family, struct writer *out)
@@ -430,6 +432,8 @@ static void print_family(struct server *server, const struct family *family, str
                   family->help);
     family->print(&metric);
 }
+
+static void proceed_again(void *arg);
 
 static void proceed(void *arg, struct http_request *request)
 {
@@ -448,14 +452,25 @@ static void proceed(void *arg, struct http_request *request)
         more = scrape->next++ < FAMILY_COUNT;
         // Small families share a piece; a big one is a turn of its own.
     } while (more && chain.bytes < 16384);
-    http_body_write(request, &chain);
+    bool room = http_body_write(request, &chain);
+    scrape->request = request;
     if (!more)
         http_body_end(request);
+    else if (room)
+        loop_later(scrape->server->loop, &scrape->again, proceed_again, scrape);
+}
+
+static void proceed_again(void *arg)
+{
+    struct scrape *scrape = arg;
+    proceed(scrape, scrape->request);
 }
 
 static void stop(void *arg)
 {
-    mem_free(arg);
+    struct scrape *scrape = arg;
+    loop_defer_cancel(scrape->server->loop, &scrape->again);
+    mem_free(scrape);
 }
 
 static void handle_metrics(void *arg, struct http_request *request)
