@@ -235,9 +235,11 @@ def decodes_cleanly(source, seconds=None, expect_warnings=(), timeout=60):
 
 
 def probe(source, entries="stream=codec_name,codec_type,width,height:format=duration",
-          timeout=40):
+          packets=False, timeout=40):
+    """packets: reads everything and counts (nb_read_packets)."""
     need("ffprobe")
-    done = run(["ffprobe", "-v", "error", "-show_entries", entries, "-of", "json", source],
+    count = ["-count_packets"] if packets else []
+    done = run(["ffprobe", "-v", "error", *count, "-show_entries", entries, "-of", "json", source],
                timeout=timeout)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return json.loads(done.stdout)

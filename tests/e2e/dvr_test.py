@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: MIT
+"""The archive: what a kill, a stop, a full disk and a limit leave of it, and who can play its files."""
+import ctypes
+import glob
+import http.client
+import os
+import random
+import shutil
+import tempfile
+import threading
+import time
+
+import node
+from node import Node, decodes_cleanly, need, probe, wait_for
+from sei import stamps
+
+KILLS = 6
+LOSS_MOST_S = 1.0
+
+
+class Watcher(threading.Thread):
+    """Watches a live stream; keeps (UTC, number) of its pictures, in order."""
+
+    def __init__(self, server, name="main"):
+        super().__init__(daemon=True)
+        self.seen = []
+        self.client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        self.client.request("GET", f"/{name}/mpegts?low_delay=1")
+        self.answer = self.client.getresponse()
+        self.start()
+
+    def run(self):
+        data = b""
+        try:
+            while piece := self.answer.read1(65536):
+                data += piece
+                behind = 0
+                for behind, utc_us, frame in stamps(data):
+                    self.seen.append((utc_us, frame))
+                data = data[behind:]
+        except (OSError, http.client.HTTPException):
+            pass
+
+    def end(self):
+        self.join(15)
+        self.client.close()
+        return self.seen
+
+
+def archived(server, begin_us, end_us, name="main"):
+    """(UTC, number) of the pictures that the archive has between the two times."""
+    begin_s = begin_us // 1000000 - 1
+    path = f"/{name}/archive-{begin_s}-{end_us // 1000000 + 2 - begin_s}.ts"
+    body = server.get(path, check=200, timeout=60).body
+    return sorted((utc, frame) for _, utc, frame in stamps(body) if begin_us <= utc <= end_us)
+
+
+def whole(pictures):
+    return all(b[1] == a[1] + 1 for a, b in zip(pictures, pictures[1:]))
+
+
+def ready(server, name="main"):
+    wait_for(lambda: server.stats(name).get("dvr_info", {}).get("state") == "ready", 20,
+             "the archive is open")
+
+
+def ranges(server, name="main"):
+    now = int(time.time())
+    answer = server.get(f"/{name}/recording_status.json?from={now - 3600}&to={now + 2}", check=200)
+    return answer.json[0]["ranges"]
+
+
+def test_kill_loses_at_most_a_second_and_the_rest_plays():
+    seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
+    chance = random.Random(seed)
+    print(f"  kills with SEED={seed}")
+    # Segments of 4 s: most kills meet one that is open.
+    server = Node("http @PORT@;\nstream main { url fake://fake; dvr @DIR@/dvr; segment_duration 4; }\n",
+                  name="server")
+    losses, lives = [], []
+    for _ in range(KILLS):
+        ready(server)
+        wait_for(lambda: server.running("main"), 10, "main runs")
+        watcher = Watcher(server)
+        limit = 1.5 + 4 * chance.random()
+        wait_for(lambda: watcher.seen and watcher.seen[-1][0] - watcher.seen[0][0] > limit * 1e6, 30,
+                 "the moment of the kill")
+        server.kill()
+        seen = watcher.end()
+        server.start()
+        ready(server)
+        kept = archived(server, seen[0][0], seen[-1][0])
+        assert kept, f"nothing of a life of {limit:.1f} s is left"
+        losses.append((seen[-1][0] - kept[-1][0]) / 1e6)
+        assert losses[-1] <= LOSS_MOST_S, f"{losses[-1]:.2f} s lost by a kill after {limit:.2f} s"
+        assert whole(kept), "a picture is missing before the end"
+        lives.append((kept[0][0], kept[-1][0], len(kept)))
+    print("  lost by a kill: " + ", ".join(f"{loss:.2f}" for loss in losses) + " s")
+    for first, last, count in lives:  # later lives took nothing from earlier ones
+        assert len(archived(server, first, last)) == count
+    begin = ranges(server)[0]["from"]
+    listed = server.playlist(f"/main/archive-{begin}-{int(time.time()) - begin}.m3u8")
+    assert listed.discontinuities >= KILLS - 1, listed.text
+    for uri in listed.uris:
+        path = os.path.join(server.folder, "segment.ts")
+        with open(path, "wb") as out:
+            out.write(listed.fetch(uri))
+        decodes_cleanly(path)
+
+
+def test_stop_loses_nothing_that_was_sent():
+    server = Node("http @PORT@;\nstream main { url fake://fake; dvr @DIR@/dvr; segment_duration 4; }\n",
+                  name="server")
+    for _ in range(2):
+        ready(server)
+        wait_for(lambda: server.running("main"), 10, "main runs")
+        watcher = Watcher(server)
+        wait_for(lambda: len(watcher.seen) > 70, 20, "some seconds")
+        assert server.stop() == 0
+        seen = watcher.end()
+        time.sleep(2.5)  # the hole that is looked for below
+        server.start()
+        ready(server)
+        kept = archived(server, seen[0][0], seen[-1][0])
+        assert kept == sorted(set(seen)), (len(seen), len(kept), seen[-1], kept[-1])
+    hole = ranges(server)
+    assert len(hole) >= 2, hole
+    listed = server.playlist(f"/main/archive-{hole[0]['from']}-600.m3u8")
+    assert listed.discontinuities >= 1, listed.text
+
+
+def test_copied_files_play_elsewhere():
+    server = Node("http @PORT@;\nstream main { url fake://fake; dvr @DIR@/dvr; segment_duration 2; }\n",
+                  name="server")
+    ready(server)
+    wait_for(lambda: server.stats("main")["dvr_info"]["segments_written"] >= 2, 20, "two segments")
+    server.kill()  # the worse case: a file that was not ended
+    files = glob.glob(f"{server.folder}/dvr/main/*/*/*/*.mp4")
+    assert files
+    place = tempfile.mkdtemp(prefix="sluice-e2e-copy-")
+    try:
+        os.chmod(place, 0o777)
+        for file in files:
+            copy = shutil.copy(file, os.path.join(place, os.path.basename(file)))
+            os.chmod(copy, 0o644)
+            decodes_cleanly(copy)
+            found = probe(copy, "stream=codec_name,nb_read_packets", packets=True)["streams"]
+            pictures = int(found[0]["nb_read_packets"])
+            assert [one["codec_name"] for one in found] == ["h264", "aac"] and pictures > 90, found
+            play_in_vlc(copy, place, pictures)
+            need("mpv")
+            played = node.run(["mpv", "--no-config", "--vo=null", "--ao=null", "--untimed", "--quiet",
+                               copy], timeout=60)
+            assert played.returncode == 0 and b"End of file" in played.stdout, played
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def play_in_vlc(file, place, pictures):
+    """VLC reads and writes it again as MPEG-TS, which tells what it made of it. Not as root."""
+    need("cvlc")
+    out = os.path.join(place, "vlc.ts")
+    command = ["cvlc", "--play-and-exit", "--sout", f"#std{{access=file,mux=ts,dst={out}}}", file,
+               "vlc://quit"]
+    if os.geteuid() == 0:
+        command = [need("setpriv"), "--reuid", "65534", "--regid", "65534", "--clear-groups"] + command
+    done = node.run(command, timeout=90, env={**os.environ, "HOME": place, "XDG_RUNTIME_DIR": place})
+    assert done.returncode == 0, done.stderr[-2000:]
+    got = probe(out, "stream=codec_name,nb_read_packets", packets=True)["streams"]
+    assert {one["codec_name"] for one in got} == {"h264", "aac"}, got
+    # It keeps the last pictures for a reorder that does not come.
+    assert int(got[0]["nb_read_packets"]) >= pictures - 10, (got, pictures)
+
+
+def test_size_limit_takes_the_oldest():
+    server = Node("http @PORT@;\nstream main { url fake://fake bitrate=4M; dvr @DIR@/dvr 3M; "
+                  "segment_duration 1; }\n", name="server")
+    ready(server)
+    wait_for(lambda: ranges(server), 20, "something is recorded")
+    began = server.stats("main")["dvr_info"]["from"]
+    watcher = Watcher(server)
+    wait_for(lambda: server.stats("main")["dvr_info"]["from"] > began, 70, "the oldest goes")
+    wait_for(lambda: server.stats("main")["dvr_info"]["bytes"] < 25e6, 70, "and the size is held")
+    info = server.stats("main")["dvr_info"]
+    assert info["problem"] is None and info["state"] == "ready", info
+    assert len(ranges(server)) == 1, "what is left has no hole"
+    server.kill()
+    assert whole(watcher.end()), "the viewer saw nothing of it"
+
+
+def own_mounts():
+    """A mount namespace for this process: what is mounted goes with it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(0x00020000) != 0:  # CLONE_NEWNS
+        raise node.Skip("mount namespaces are not allowed here")
+    if node.run(["mount", "--make-rprivate", "/"]).returncode != 0:
+        raise node.Skip("mounting is not allowed here")
+
+
+def fill(path):
+    """Takes all the room there is."""
+    out = os.open(path, os.O_WRONLY | os.O_CREAT)
+    for size in (1 << 20, 4096):
+        try:
+            while os.write(out, bytes(size)):
+                pass
+        except OSError:
+            pass
+    os.close(out)
+
+
+def test_full_disk_is_named_and_recording_comes_back():
+    own_mounts()
+    place = tempfile.mkdtemp(prefix="sluice-e2e-full-")
+    if node.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place]).returncode != 0:
+        raise node.Skip("mounting is not allowed here")
+    try:
+        server = Node("http @PORT@;\nstream main { url fake://fake bitrate=4M; "
+                      f"dvr {place} 99%; segment_duration 1; }}\n", name="server")
+        ready(server)
+        wait_for(lambda: server.stats("main")["dvr_info"]["segments_written"] >= 3, 20, "it records")
+        watcher = Watcher(server)
+        # Somebody else takes the disk.
+        other = os.path.join(place, "other")
+        fill(other)
+        status = []
+        wait_for(lambda: status.append(server.stats("main")["dvr_info"]["problem"]) or
+                 "reason=disk_full" in server.log(), 30, "the log says what is wrong")
+        assert server.metric_sum("sluice_archive_errors_total") > 0
+        # The disk stays full: the oldest file makes room for the newest, again and again.
+        wait_for(lambda: server.log().count(" removed file=") >= 2, 40, "the oldest goes")
+        wait_for(lambda: status.append(server.stats("main")["dvr_info"]["problem"]) or
+                 {None, "disk_full"} <= set(status), 30, "the status has said it")
+        os.unlink(other)
+        written = server.stats("main")["dvr_info"]["segments_written"]
+        wait_for(lambda: server.stats("main")["dvr_info"]["segments_written"] > written + 8, 60,
+                 "there is room again: it goes on by itself")
+        info = server.stats("main")["dvr_info"]
+        assert info["problem"] is None and info["state"] == "ready", info
+        at = len(watcher.seen)
+        wait_for(lambda: len(watcher.seen) > at + 25, 20, "live goes on")
+        server.kill()
+        assert whole(watcher.end()), "the viewer saw nothing of it"
+    finally:
+        node.run(["umount", "-l", place])
+        os.rmdir(place)
+
+
+def test_archive_that_vanishes_is_told_and_found_again():
+    server = Node("http @PORT@;\nstream main { url fake://fake; dvr @DIR@/dvr; segment_duration 1; }\n",
+                  name="server")
+    ready(server)
+    wait_for(lambda: server.stats("main")["dvr_info"]["segments_written"] >= 2, 20, "it records")
+    shutil.rmtree(f"{server.folder}/dvr")
+    answer = server.get(f"/main/archive-{int(time.time()) - 3}-3.m3u8")
+    assert answer.status in (200, 404, 503), answer.status
+    written = server.stats("main")["dvr_info"]["segments_written"]
+    wait_for(lambda: server.stats("main")["dvr_info"]["segments_written"] > written + 2, 30,
+             "it goes on")
+    assert server.process.poll() is None
