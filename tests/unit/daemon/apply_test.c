@@ -89,6 +89,9 @@ static void apply_broken_structure_changes_nothing(void **state)
     assert_null(fixture_stream(&fixture, "b"));
     assert_int_equal(fixture.server->listen_count, 1);
     assert_string_equal(fixture.server->conf_error, "a.conf:1:17: found 'stream', expected ';'");
+    // An empty file is one that an editor has not written yet.
+    fixture_apply(&fixture, "");
+    assert_non_null(fixture_stream(&fixture, "a"));
     // At start the same file gives what can be read of it.
     fixture_stop(&fixture);
     fixture_start(&fixture, loop, count_table, "http 127.0.0.1:$\nstream b { input count://2; }");

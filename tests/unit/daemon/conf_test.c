@@ -279,7 +279,8 @@ static void conf_read_every_option_of_a_stream(void **state)
                                      "  segment_duration 2; segment_count 6; static false;\n"
                                      "  clients_timeout 2m; source_timeout off; disabled;\n"
                                      "  title \"Gate \\\"3\\\" \\\\ x\";\n"
-                                     "};\n");
+                                     "};\n"
+                                     "stream b { input fake://fake; title\n \"static\";\n}\n");
     assert_int_equal(conf->listen_count, 3);
     assert_string_equal(conf->listen[1].host, "127.0.0.1");
     assert_int_equal(conf->listen[1].port, 8080);
@@ -301,6 +302,8 @@ static void conf_read_every_option_of_a_stream(void **state)
     assert_int_equal(stream->source_timeout_us, 0);
     assert_true(stream->disabled && !stream->is_static);
     assert_string_equal(stream->title, "Gate \"3\" \\ x");
+    // In quotes a known word at the beginning of a line begins no statement.
+    assert_string_equal(conf->stream[1]->conf.title, "static");
     conf_free(&conf);
 }
 

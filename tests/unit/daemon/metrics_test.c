@@ -83,6 +83,25 @@ static void metrics_text_keeps_the_rules(void **state)
     loop_fixture_free(&loop);
 }
 
+// More than one piece: the answer goes on by itself while there is room, and ends.
+static void metrics_of_many_streams_are_complete(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_fixture_new();
+    struct fixture fixture;
+    struct answer answer;
+    char text[4096] = "http 127.0.0.1:$; template t { input count://1; }";
+    for (int i = 0; i < 120; i++)
+        text_append(text, sizeof(text), "stream s%d { template t; }", i);
+    fixture_start(&fixture, loop, count_table, text);
+    fixture_get(&fixture, "/metrics", &answer);
+    check_text(answer.body);
+    assert_non_null(strstr(answer.body, "sluice_stream_segments_total{stream=\"s119\"} 0\n"));
+    mem_free(answer.text);
+    fixture_stop(&fixture);
+    loop_fixture_free(&loop);
+}
+
 static void metrics_histogram_grows_with_its_bounds(void **state)
 {
     (void)state;
@@ -111,4 +130,5 @@ static void metrics_histogram_grows_with_its_bounds(void **state)
     loop_fixture_free(&loop);
 }
 
-TEST_MAIN(TEST(metrics_text_keeps_the_rules), TEST(metrics_histogram_grows_with_its_bounds))
+TEST_MAIN(TEST(metrics_text_keeps_the_rules), TEST(metrics_of_many_streams_are_complete),
+          TEST(metrics_histogram_grows_with_its_bounds))
