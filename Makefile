@@ -140,13 +140,13 @@ e2e: $(B)/sluice deps
 
 # Installs what is missing, builds and runs everything. The last line counts passed, failed, skipped.
 check: deps
-	@$(MAKE) --no-print-directory check-built
+	@$(MAKE) --no-print-directory -j$$(nproc) check-built
 .PHONY: check-built
 check-built: all $(UNIT_BIN) $(FUZZ_BIN)
 	@python3 tests/support/check.py --build $(B)
 
 san:
-	@$(MAKE) --no-print-directory SAN=1 check-built
+	@$(MAKE) --no-print-directory -j$$(nproc) SAN=1 check-built
 
 # New inputs stay in the build folder: the ones worth keeping are copied to tests/fuzz/corpus by hand.
 fuzz: deps
@@ -171,7 +171,9 @@ fmt-check:
 lint:
 	cppcheck --quiet --enable=warning,portability --inline-suppr --error-exitcode=1 -Iinclude src
 
-demo: deps all
+demo:
+	@sh tests/support/deps.sh build demo
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@python3 tests/support/demo.py --binary $(B)/sluice $(if $(INPUT),--input '$(INPUT)')
 
 deps:
