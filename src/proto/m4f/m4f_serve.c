@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The serving end: ranges, lists and segments of a stream's past, from its archive or from whatever its
-// history is; the live window answers where it holds the segment asked for, so that a stream without an
-// archive can still give its ready segments. One segment is sent for each one asked for.
+// The serving end: ranges, lists and segments of a stream's past, from its archive or from whatever
+// its history is; the live window answers where it holds the segment asked for, so that a stream
+// without an archive can still give its ready segments. One segment is sent for each one asked for,
+// as fast as the channel takes it.
+//
+// States: ASKED (begin is deferred) -> READING (history, a fetch, or the window's segments) ->
+// ENDED (work sends the rest and the result) -> gone.
 #include "base/list.h"
 #include "base/mem.h"
 #include "format/cmaf.h"
@@ -10,54 +14,29 @@
 #include "stream/stream.h"
 
 struct reader {
-    struct channel *channel; // NULL once closed
+    struct channel *channel;
     const struct protocol_env *env;
     struct m4f_request ask;
     struct history_request *request; // ranges, list or read under way
     struct segment_fetch *fetch;
-    struct segment **held;  // of the window, to be sent; one reference each
+    struct segment **held; // of the window, to be sent; one reference each; NULL: not from there
     unsigned held_count, held_next;
-    unsigned credits;       // segments asked for and not yet sent
-    bool waiting;           // history has been asked for one
-    uint32_t generation;
-    bool sent_any;
-    struct defer pump;
+    struct m4f_sender sender;
+    unsigned credits; // segments asked for and not yet begun
+    bool waiting;     // history has been asked for one
+    bool ended;       // nothing comes after what is being sent
+    int result;
+    struct defer work;
 };
-
-void m4f_send_tracks(struct channel *channel, struct tracks *tracks, uint32_t *generation)
-{
-    if (tracks->generation == *generation)
-        return;
-    struct buf *init = cmaf_init_write(tracks);
-    struct chain message = {0};
-    m4f_tracks_write(tracks->generation, init, &message);
-    channel_send(channel, &message);
-    buf_unref(&init);
-    *generation = tracks->generation;
-}
-
-void m4f_send_body(struct channel *channel, const struct segment_info *info,
-                   const struct chain *body)
-{
-    struct chain message = {0};
-    m4f_segment_write(info, body->bytes, &message);
-    for (size_t at = 0; at < body->bytes;) {
-        size_t piece = body->bytes - at < M4F_BYTES_PIECE ? body->bytes - at : M4F_BYTES_PIECE;
-        if (at)
-            m4f_data_write(&message);
-        chain_add_range(&message, body, at, piece);
-        channel_send(channel, &message);
-        at += piece;
-    }
-}
 
 static void reader_free(struct reader *reader)
 {
-    loop_defer_cancel(reader->env->loop, &reader->pump);
+    loop_defer_cancel(reader->env->loop, &reader->work);
     history_cancel(&reader->request);
     segment_fetch_cancel(&reader->fetch);
-    for (unsigned i = 0; i < reader->held_count; i++)
+    for (unsigned i = reader->held_next; i < reader->held_count; i++)
         segment_unref(&reader->held[i]);
+    m4f_sender_fini(&reader->sender);
     mem_free(reader->held);
     mem_free(reader);
 }
@@ -67,45 +46,45 @@ static void finish(struct reader *reader, int result)
     struct chain message = {0};
     m4f_end_write(result, &message);
     channel_send(reader->channel, &message);
+    chain_fini(&message);
     channel_finish(&reader->channel, REASON_DONE);
     reader_free(reader);
 }
 
 static void send_segment(struct reader *reader, struct segment *segment)
 {
-    struct chain heads_chain = {0};
-    const struct chain *body = NULL;
     if (reader->ask.kind == M4F_HEADS) {
+        struct segment_info info = segment->info;
         struct buf *heads = cmaf_segment_heads(segment);
-        chain_take(&heads_chain, &heads);
-        body = &heads_chain;
+        struct chain body = {0};
+        info.bytes = cmaf_segment(segment)->bytes;
+        chain_take(&body, &heads);
+        m4f_sender_begin(&reader->sender, &info, segment->tracks, &body);
     } else {
-        body = cmaf_segment(segment);
+        m4f_sender_segment(&reader->sender, segment);
     }
-    struct segment_info info = segment->info;
-    info.generation = segment->tracks->generation;
-    info.bytes = cmaf_segment(segment)->bytes;
-    m4f_send_tracks(reader->channel, segment->tracks, &reader->generation);
-    m4f_send_body(reader->channel, &info, body);
-    chain_fini(&heads_chain);
-    reader->sent_any = true;
     if (reader->credits)
         reader->credits--;
 }
 
 // Sends or asks for as much as was asked of us and fits.
-static void pump(void *arg)
+static void work(void *arg)
 {
     struct reader *reader = arg;
-    while (reader->held_next < reader->held_count && reader->credits &&
-           !channel_full(reader->channel))
-        send_segment(reader, reader->held[reader->held_next++]);
-    if (reader->held_count && reader->held_next == reader->held_count) {
-        finish(reader, 0);
-        return;
+    if (!m4f_sender_pump(&reader->sender))
+        return; // goes on when there is room
+    while (reader->held_next < reader->held_count && reader->credits) {
+        struct segment *segment = reader->held[reader->held_next++];
+        send_segment(reader, segment);
+        segment_unref(&segment);
+        if (!m4f_sender_pump(&reader->sender))
+            return;
     }
-    if (reader->request && !reader->waiting && reader->credits &&
-        !channel_full(reader->channel)) {
+    if (reader->held && reader->held_next == reader->held_count)
+        reader->ended = true;
+    if (reader->ended) {
+        finish(reader, reader->result);
+    } else if (reader->request && !reader->waiting && reader->credits) {
         reader->waiting = true;
         history_next(reader->request);
     }
@@ -113,10 +92,18 @@ static void pump(void *arg)
 
 static void schedule(struct reader *reader)
 {
-    loop_defer(reader->env->loop, &reader->pump, pump, reader);
+    loop_defer(reader->env->loop, &reader->work, work, reader);
 }
 
-// ---- history's answers -----------------------------------------------------------------------------
+static void end(struct reader *reader, int result)
+{
+    reader->ended = true;
+    reader->result = result;
+    schedule(reader);
+}
+
+// ---- history's answers
+// -----------------------------------------------------------------------------
 
 static void on_segment(void *arg, struct segment **segment)
 {
@@ -132,13 +119,9 @@ static void on_heads(void *arg, const struct segment_info *info, struct tracks *
 {
     struct reader *reader = arg;
     struct chain body = {0};
-    struct segment_info sent = *info;
     reader->waiting = false;
-    sent.generation = tracks->generation;
     chain_add_copy(&body, heads.data, heads.length);
-    m4f_send_tracks(reader->channel, tracks, &reader->generation);
-    m4f_send_body(reader->channel, &sent, &body);
-    chain_fini(&body);
+    m4f_sender_begin(&reader->sender, info, tracks, &body);
     if (reader->credits)
         reader->credits--;
     schedule(reader);
@@ -148,7 +131,7 @@ static void on_end(void *arg, int err)
 {
     struct reader *reader = arg;
     reader->request = NULL;
-    finish(reader, err);
+    end(reader, err);
 }
 
 static const struct history_events history_events = {
@@ -163,22 +146,24 @@ static void on_ranges(void *arg, int err, const struct history_range *ranges, si
         struct chain message = {0};
         m4f_ranges_write(ranges + at, piece, &message);
         channel_send(reader->channel, &message);
+        chain_fini(&message);
     }
-    finish(reader, err);
+    end(reader, err);
 }
 
 static void on_list(void *arg, int err, const struct segment_info *infos, size_t count, bool cut)
 {
     struct reader *reader = arg;
-    (void)cut; // the receiver has the same bound
+    (void)cut; // the receiver has the same bound and sees by the count
     reader->request = NULL;
     for (size_t at = 0; at < count; at += M4F_LIST_PIECE) {
         size_t piece = count - at < M4F_LIST_PIECE ? count - at : M4F_LIST_PIECE;
         struct chain message = {0};
         m4f_infos_write(infos + at, piece, &message);
         channel_send(reader->channel, &message);
+        chain_fini(&message);
     }
-    finish(reader, err);
+    end(reader, err);
 }
 
 static void on_fetched(void *arg, int err, struct segment **segment)
@@ -188,15 +173,14 @@ static void on_fetched(void *arg, int err, struct segment **segment)
     if (*segment)
         send_segment(reader, *segment);
     segment_unref(segment);
-    finish(reader, err);
+    end(reader, err);
 }
 
 // ---- the request -------------------------------------------------------------------------------
 
 static bool overlaps(const struct segment_info *info, const struct m4f_request *ask)
 {
-    return info->utc_start_us < ask->to_us &&
-           info->utc_start_us + info->duration_us > ask->from_us;
+    return info->utc_start_us < ask->to_us && info->utc_start_us + info->duration_us > ask->from_us;
 }
 
 static void begin_from_window(struct reader *reader, struct stream *stream)
@@ -228,54 +212,51 @@ static void begin_read(struct reader *reader, struct stream *stream)
     bool one = reader->ask.to_us - reader->ask.from_us <= 1;
     for (size_t i = 0; one && i < count; i++)
         if (overlaps(&window[i].info, &reader->ask)) {
-            reader->fetch = stream_fetch_segment(
-                stream, window[i].info.utc_start_us / 1000, on_fetched, reader);
+            reader->fetch = stream_fetch_segment(stream, window[i].info.utc_start_us / 1000,
+                                                 on_fetched, reader);
             return;
         }
     if (!history) {
         begin_from_window(reader, stream);
+        if (reader->held_count)
+            schedule(reader);
+        else
+            end(reader, ERR_NOT_FOUND);
         return;
     }
     reader->waiting = true; // the first comes unasked
-    reader->request =
-        history_read(history, reader->ask.from_us, reader->ask.to_us,
-                     reader->ask.kind == M4F_HEADS ? HISTORY_HEADS : HISTORY_WHOLE,
-                     &history_events, reader);
+    reader->request = history_read(history, reader->ask.from_us, reader->ask.to_us,
+                                   reader->ask.kind == M4F_HEADS ? HISTORY_HEADS : HISTORY_WHOLE,
+                                   &history_events, reader);
 }
 
-// In a deferred call: the channel may not be used before the hub knows its events.
+// In a deferred call: what is served may end the request, and the hub must know of it first.
 static void begin(void *arg)
 {
     struct reader *reader = arg;
     struct stream *stream = streams_get(reader->env->streams, reader->ask.name);
     if (!stream) {
-        finish(reader, ERR_NOT_FOUND);
+        end(reader, ERR_NOT_FOUND);
         return;
     }
     struct history *history = stream_history(stream);
     switch (reader->ask.kind) {
     case M4F_RANGES:
         if (history)
-            reader->request = history_ranges(history, reader->ask.from_us, reader->ask.to_us,
-                                             on_ranges, reader);
+            reader->request =
+                history_ranges(history, reader->ask.from_us, reader->ask.to_us, on_ranges, reader);
         else
-            finish(reader, 0);
+            end(reader, 0);
         return;
     case M4F_LIST:
         if (history)
-            reader->request = history_list(history, reader->ask.from_us, reader->ask.to_us,
-                                           on_list, reader);
+            reader->request =
+                history_list(history, reader->ask.from_us, reader->ask.to_us, on_list, reader);
         else
             send_window_list(reader, stream);
         return;
     default:
         begin_read(reader, stream);
-        if (!reader->request && !reader->fetch) {
-            if (reader->held_count)
-                schedule(reader);
-            else
-                finish(reader, ERR_NOT_FOUND);
-        }
     }
 }
 
@@ -288,15 +269,12 @@ static void on_message(void *arg, struct buf *buf, size_t offset, size_t length)
         return;
     }
     reader->credits++;
-    if (reader->request || reader->held_count)
-        schedule(reader);
+    schedule(reader);
 }
 
 static void on_room(void *arg)
 {
-    struct reader *reader = arg;
-    if (reader->request || reader->held_count)
-        schedule(reader);
+    schedule(arg);
 }
 
 static void on_closed(void *arg, enum reason reason)
@@ -320,11 +298,11 @@ static enum reason serve(void *hub_arg, struct link *link, struct channel *chann
     if (ask.kind == M4F_LIVE)
         return m4f_publish(env, link, channel, ask.name, events, arg);
     struct reader *reader = mem_alloc(sizeof *reader);
-    reader->channel = channel;
+    reader->channel = reader->sender.channel = channel;
     reader->env = env;
     reader->ask = ask;
     reader->credits = 1;
-    loop_defer(env->loop, &reader->pump, begin, reader);
+    loop_defer(env->loop, &reader->work, begin, reader);
     *events = &channel_events;
     *arg = reader;
     return REASON_NONE;
@@ -336,4 +314,7 @@ int m4f_serve_init(const struct protocol_env *env)
     return 0;
 }
 
-void m4f_serve_fini(const struct protocol_env *env) { (void)env; }
+void m4f_serve_fini(const struct protocol_env *env)
+{
+    link_hub_serve(env->links, LINK_M4F, NULL, NULL);
+}

@@ -9,13 +9,22 @@
 #include "m4f_priv.h"
 
 struct m4f_source {
+    const struct protocol_env *env;
     struct source *source;
     struct link *link;
     struct link_watch watch;
     struct channel *channel; // NULL when down
     struct m4f_receiver receiver;
-    char name[STREAM_NAME_MAX];
+    char *key; // owned: what the link was asked for with
+    struct m4f_place place;
 };
+
+// The input's own key, or the global one, which a reload may change.
+static const char *key_now(const struct m4f_source *m4f)
+{
+    const char *own = input_conf_get(source_input(m4f->source), "cluster_key");
+    return own ? own : m4f->env->cluster_key;
+}
 
 static void broken(struct m4f_source *m4f, const char *detail)
 {
@@ -26,13 +35,15 @@ static void broken(struct m4f_source *m4f, const char *detail)
 static void on_body(struct m4f_source *m4f)
 {
     struct segment *segment = NULL;
-    struct segment_info info = m4f->receiver.info;
+    int64_t duration_us = m4f->receiver.info.duration_us;
+    channel_expect_data(m4f->channel, true); // the next one is due
     int err = cmaf_segment_from_bytes(&m4f->receiver.body, m4f->receiver.tracks, &segment);
     if (err != 0) {
         source_count_error(m4f->source);
         return;
     }
-    segment->info = info;
+    // Everything else stands in the bytes themselves.
+    segment->info.duration_us = duration_us;
     source_push_segment(m4f->source, &segment);
 }
 
@@ -77,17 +88,21 @@ static void on_up(void *arg)
     if (m4f->channel)
         return;
     struct m4f_request ask = {.kind = M4F_LIVE};
-    memcpy(ask.name, m4f->name, sizeof ask.name);
+    memcpy(ask.name, m4f->place.name, sizeof ask.name);
     struct buf *open = m4f_request_write(&ask);
-    m4f->channel = channel_open(m4f->link, LINK_M4F, LINK_LIVE, buf_bytes(open),
-                                &channel_events, m4f);
+    m4f->channel =
+        channel_open(m4f->link, LINK_M4F, LINK_LIVE, buf_bytes(open), &channel_events, m4f);
     buf_unref(&open);
 }
 
 static void on_down(void *arg, enum reason reason)
 {
     struct m4f_source *m4f = arg;
-    if (!m4f->channel)
+    if (m4f->channel)
+        return; // its on_closed tells
+    if (strcmp(m4f->key, key_now(m4f)) != 0)
+        source_lost(m4f->source, reason, "the cluster_key has changed");
+    else
         source_unavailable(m4f->source, reason);
 }
 
@@ -98,6 +113,7 @@ static void stop(struct source *source)
     link_watch_remove(m4f->link, &m4f->watch);
     link_release(&m4f->link);
     m4f_receiver_fini(&m4f->receiver);
+    mem_free(m4f->key);
     mem_free(m4f);
 }
 
@@ -105,18 +121,18 @@ static const struct source_ops ops = {.stop = stop};
 
 int m4f_pull(const struct protocol_env *env, struct source *source)
 {
-    const struct input_conf *input = source_input(source);
     struct m4f_place place;
     const char *why;
-    if (m4f_place_parse(input->url, &place, &why) != 0)
+    if (m4f_place_parse(source_input(source)->url, &place, &why) != 0)
         return ERR_INVALID;
-    const char *key = input_conf_get(input, "cluster_key");
     struct m4f_source *m4f = mem_alloc(sizeof *m4f);
+    m4f->env = env;
     m4f->source = source;
-    memcpy(m4f->name, place.name, sizeof m4f->name);
+    m4f->place = place;
+    m4f->key = mem_strdup(key_now(m4f));
     source_set_engine(source, &ops, m4f);
     source_follow(source);
-    m4f->link = link_hold(env->links, place.host, place.port, key ? key : env->cluster_key);
+    m4f->link = link_hold(env->links, place.host, place.port, m4f->key);
     m4f->watch = (struct link_watch){.on_up = on_up, .on_down = on_down, .arg = m4f};
     link_watch_add(m4f->link, &m4f->watch);
     return 0;

@@ -59,10 +59,18 @@
 #include "stream/history.h"
 
 enum m4f_kind { M4F_LIVE = 1, M4F_RANGES = 2, M4F_LIST = 3, M4F_READ = 4, M4F_HEADS = 5 };
-enum m4f_type { M4F_TRACKS = 1, M4F_INFOS = 2, M4F_SEGMENT = 3, M4F_DATA = 4, M4F_RANGE_LIST = 5,
-                M4F_END = 6, M4F_NEXT = 7 };
-// Infos or ranges in one message; bytes of a segment in one message.
-enum { M4F_LIST_PIECE = 512, M4F_BYTES_PIECE = 1 << 20 };
+enum m4f_type {
+    M4F_TRACKS = 1,
+    M4F_INFOS = 2,
+    M4F_SEGMENT = 3,
+    M4F_DATA = 4,
+    M4F_RANGE_LIST = 5,
+    M4F_END = 6,
+    M4F_NEXT = 7
+};
+// Infos or ranges in one message; bytes of a segment in one message: on a thin line the receiver
+// sees within its patience that something comes.
+enum { M4F_LIST_PIECE = 512, M4F_BYTES_PIECE = 128 << 10 };
 
 struct m4f_request {
     enum m4f_kind kind;
@@ -79,7 +87,7 @@ struct m4f_message {
     unsigned count;           // infos, ranges
     struct segment_info infos[M4F_LIST_PIECE];
     struct history_range ranges[M4F_LIST_PIECE];
-    int result;               // end: 0 or an enum err
+    int result; // end: 0 or an enum err
 };
 
 struct buf *m4f_request_write(const struct m4f_request *request);

@@ -5,20 +5,30 @@
 #include "base/url_parse.h"
 #include "m4s_priv.h"
 
-static int check(const struct input_conf *input, char *why, size_t room)
+enum { PORT_STANDARD = 80 };
+
+int m4s_place_parse(const char *text, struct m4s_place *out, const char **why)
 {
     struct url url;
-    const char *text;
-    if (url_parse(input->url, &url, &text) != 0) {
-        (void)text_copy(why, room, text);
+    if (url_parse(text, &url, why) != 0)
         return ERR_INVALID;
-    }
-    if (!url.host[0] || !url_decode(url.path) || !url.path[0] ||
-        !stream_name_valid(url.path + 1)) {
-        (void)text_copy(why, room, "expected m4s://host:port/name");
+    *why = "expected m4s://host:port/name";
+    if (!url.host[0] || !url_decode(url.path) || !url.path[0] || !stream_name_valid(url.path + 1))
         return ERR_INVALID;
-    }
+    (void)text_copy(out->host, sizeof out->host, url.host);
+    (void)text_copy(out->name, sizeof out->name, url.path + 1);
+    out->port = url.port ? url.port : PORT_STANDARD;
     return 0;
+}
+
+static int check(const struct input_conf *input, char *why, size_t room)
+{
+    struct m4s_place place;
+    const char *text;
+    if (m4s_place_parse(input->url, &place, &text) == 0)
+        return 0;
+    (void)text_copy(why, room, text);
+    return ERR_INVALID;
 }
 
 static struct history *history(const struct protocol_env *env, const struct input_conf *input,

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The sending end: one subscription is one sink, however many viewers the receiver serves. It is visited
-// at the end of the turn in which frames came, and sends them in that turn. When the channel is full it
-// waits; when the ring has passed it, it jumps to the newest key frame and says so.
+// The sending end: one subscription is one sink, however many viewers the receiver serves. It is
+// visited at the end of the turn in which frames came, and sends them in that turn. When the
+// channel is full it waits; when the ring has passed it, it jumps to the newest key frame and says
+// so.
 #include <string.h>
 
-#include "base/list.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "format/cmaf.h"
 #include "link/link.h"
@@ -17,24 +16,19 @@
 #include "stream/viewer.h"
 
 struct subscription {
-    struct list_node node;
-    struct channel *channel; // NULL once it is being closed
-    struct stream *stream;   // NULL when the stream ended
+    struct channel *channel;
+    struct stream *stream; // borrowed: sink.stream until on_end
     struct sink sink;
     struct viewer *viewer;
     struct m4s_clock clock;
     uint32_t generation; // last told; 0 none
-    bool window_sent, started, skipped;
+    bool started;        // state was told: frames are to be expected
 };
-
-static struct list subscriptions;
-static struct streams_watch watch;
 
 static void let_go(struct subscription *sub)
 {
     sink_close(&sub->sink);
     viewer_close(&sub->viewer);
-    list_remove(&subscriptions, &sub->node);
     mem_free(sub);
 }
 
@@ -44,15 +38,15 @@ static void send_window(struct subscription *sub)
     size_t count, used = 0;
     const struct window_entry *window = stream_window(sub->stream, &count);
     for (size_t i = count > M4S_WINDOW_MAX ? count - M4S_WINDOW_MAX : 0; i < count; i++)
-        if (!window[i].tracks || window[i].tracks->generation == sub->generation)
+        if (window[i].info.generation == sub->generation)
             infos[used++] = window[i].info;
     struct chain message = {0};
     m4s_window_write(infos, used, &message);
     channel_send(sub->channel, &message);
-    sub->window_sent = true;
+    chain_fini(&message);
 }
 
-// What the segment of a frame in the middle of it is called: the open one, or one of the window.
+// What the segment of a frame is called: the open one, or one of the window.
 static bool find_segment(struct subscription *sub, uint64_t number, struct segment_info *info)
 {
     if (stream_open_segment(sub->stream, info) && info->number == number)
@@ -67,22 +61,31 @@ static bool find_segment(struct subscription *sub, uint64_t number, struct segme
     return false;
 }
 
-static void send_segment(struct subscription *sub, const struct frame *frame, uint32_t timescale)
+// Names the segment of this frame. False when that is not known: the frame is in the middle of one
+// that is neither open nor in the window any more, and the receiver could not say where it belongs.
+static bool send_segment(struct subscription *sub, const struct frame *frame)
 {
     struct segment_info info = {0};
+    const struct tracks *tracks = sink_tracks(&sub->sink, frame->generation);
     bool whole = frame->flags & FRAME_SEGMENT;
-    if (whole) {
+    if (!find_segment(sub, frame->segment_number, &info)) {
+        if (!whole)
+            return false;
+        bool key = frame_is_key(frame) && frame->track == tracks_leading(tracks);
         info.number = frame->segment_number;
-        info.utc_start_us = ticks_to_us(frame->dts, timescale);
-        info.flags = (uint8_t)((frame_is_key(frame) ? SEGMENT_KEY : 0) |
+        info.utc_start_us = ticks_to_us(frame->dts, tracks->track[frame->track].timescale);
+        info.flags = (uint8_t)((key ? SEGMENT_KEY : 0) |
                                (frame->flags & FRAME_SEGMENT_GAP ? SEGMENT_DISCONTINUITY : 0));
-    } else if (!find_segment(sub, frame->segment_number, &info)) {
-        return;
     }
+    // Segments may have been passed over: the window tells which.
+    if (!sub->started || sub->sink.jumped)
+        send_window(sub);
     struct chain message = {0};
-    m4s_segment_write(&info, whole, sub->skipped, &message);
+    m4s_segment_write(&info, whole, sub->started && sub->sink.jumped, &message);
     channel_send(sub->channel, &message);
-    sub->skipped = false;
+    chain_fini(&message);
+    sub->sink.jumped = false;
+    return true;
 }
 
 static bool send_tracks(struct subscription *sub, uint32_t generation)
@@ -94,6 +97,7 @@ static bool send_tracks(struct subscription *sub, uint32_t generation)
     struct chain message = {0};
     m4s_tracks_write(generation, init, &message);
     channel_send(sub->channel, &message);
+    chain_fini(&message);
     buf_unref(&init);
     memset(&sub->clock, 0, sizeof sub->clock);
     sub->generation = generation;
@@ -102,24 +106,25 @@ static bool send_tracks(struct subscription *sub, uint32_t generation)
 
 static void send_frame(struct subscription *sub, struct frame *frame)
 {
-    if (frame->generation != sub->generation && !send_tracks(sub, frame->generation))
-        return; // its track list is forgotten: nobody could read it
+    if (frame->generation != sub->generation && !send_tracks(sub, frame->generation)) {
+        sub->sink.jumped = true; // its track list is forgotten: nobody could read it
+        return;
+    }
     struct chain message = {0};
-    if (!sub->window_sent)
-        send_window(sub);
-    if (frame->flags & FRAME_SEGMENT || !sub->started || sub->sink.jumped) {
-        sub->skipped = sub->sink.jumped;
-        sub->sink.jumped = false;
-        struct tracks *tracks = sink_tracks(&sub->sink, frame->generation);
-        send_segment(sub, frame, tracks->track[frame->track].timescale);
+    if ((frame->flags & FRAME_SEGMENT || !sub->started || sub->sink.jumped) &&
+        !send_segment(sub, frame)) {
+        sub->sink.jumped = true;
+        return;
     }
     if (!sub->started) {
         sub->started = true;
         m4s_state_write(true, &message);
         channel_send(sub->channel, &message);
+        chain_fini(&message);
     }
     m4s_frame_write(&sub->clock, frame, &message);
     channel_send(sub->channel, &message);
+    chain_fini(&message);
     viewer_count_bytes(sub->viewer, frame->length);
 }
 
@@ -140,7 +145,21 @@ static void on_end(void *arg, enum reason reason)
     let_go(sub);
 }
 
-static const struct sink_events sink_events = {.on_news = on_news, .on_end = on_end};
+// The receiver is told, so that it can use another input.
+static void on_lost(void *arg)
+{
+    struct subscription *sub = arg;
+    struct chain message = {0};
+    if (!sub->started)
+        return;
+    sub->started = false;
+    m4s_state_write(false, &message);
+    channel_send(sub->channel, &message);
+    chain_fini(&message);
+}
+
+static const struct sink_events sink_events = {
+    .on_news = on_news, .on_end = on_end, .on_lost = on_lost};
 
 static void on_message(void *arg, struct buf *buf, size_t offset, size_t length)
 {
@@ -176,41 +195,19 @@ static enum reason serve(void *hub_arg, struct link *link, struct channel *chann
     sub->channel = channel;
     sub->stream = stream;
     sub->viewer = viewer_open(stream, VIEWER_LIVE, "m4s", link_name(link));
-    list_append(&subscriptions, &sub->node);
     sink_open(&sub->sink, stream, &sink_events, sub);
     *events = &channel_events;
     *arg = sub;
     return REASON_NONE;
 }
 
-// A subscriber is told when the stream loses its input, so that it can use another one.
-static void on_change(void *arg, struct stream *stream, bool gone)
-{
-    (void)arg;
-    if (gone || stream_state(stream) != STREAM_LOST)
-        return;
-    LIST_FOREACH(&subscriptions, it, after)
-    {
-        struct subscription *sub = LIST_OWNER(it, struct subscription, node);
-        if (sub->stream != stream || !sub->started)
-            continue;
-        struct chain message = {0};
-        m4s_state_write(false, &message);
-        channel_send(sub->channel, &message);
-        sub->started = false;
-    }
-}
-
 int m4s_serve_init(const struct protocol_env *env)
 {
-    list_init(&subscriptions);
-    watch = (struct streams_watch){.on_change = on_change};
-    streams_watch_add(env->streams, &watch);
     link_hub_serve(env->links, LINK_M4S, serve, (void *)env);
     return 0;
 }
 
 void m4s_serve_fini(const struct protocol_env *env)
 {
-    streams_watch_remove(env->streams, &watch);
+    link_hub_serve(env->links, LINK_M4S, NULL, NULL);
 }

@@ -2,28 +2,36 @@
 // The receiving end: a source that subscribes to a stream of another sluice.
 //
 // States: DOWN (the link is not up; the engine waits for it, the stream may try other inputs) ->
-// ASKED (channel open, nothing came) -> RUNNING (tracks came). A lost channel is source_lost; the stream
-// comes back through pull.
+// ASKED (channel open, nothing came) -> RUNNING (tracks came). A lost channel is source_lost, and
+// so is a far server that has lost its input; the stream comes back through pull.
 #include <string.h>
 
-#include "base/ensure.h"
-#include "base/log.h"
+#include "base/clock.h"
 #include "base/mem.h"
-#include "base/url_parse.h"
 #include "format/cmaf.h"
 #include "link/link.h"
 #include "m4s_priv.h"
 #include "m4s_wire.h"
 
 struct m4s_source {
+    const struct protocol_env *env;
     struct source *source;
     struct link *link;
     struct link_watch watch;
     struct channel *channel; // NULL when down
     struct tracks *tracks;   // as last told, one reference
     struct m4s_clock clock;
-    char name[STREAM_NAME_MAX];
+    bool announced; // the segment of the frames to come
+    char *key;      // owned: what the link was asked for with
+    struct m4s_place place;
 };
+
+// The input's own key, or the global one, which a reload may change.
+static const char *key_now(const struct m4s_source *m4s)
+{
+    const char *own = input_conf_get(source_input(m4s->source), "cluster_key");
+    return own ? own : m4s->env->cluster_key;
+}
 
 static void broken(struct m4s_source *m4s, const char *detail)
 {
@@ -46,8 +54,13 @@ static void on_tracks(struct m4s_source *m4s, const struct m4s_message *message)
 
 static void on_frame(struct m4s_source *m4s, const struct m4s_message *message, struct buf *buf)
 {
-    if (!m4s->tracks || message->track >= m4s->tracks->count) {
-        broken(m4s, "frame of an unknown track");
+    if (!m4s->tracks || message->track >= m4s->tracks->count || !m4s->announced) {
+        broken(m4s, "frame of an unknown track or segment");
+        return;
+    }
+    // A time that cannot be told in microseconds.
+    if (message->dts / m4s->tracks->track[message->track].timescale > INT64_MAX / 4 / US_PER_S) {
+        broken(m4s, "frame beyond all time");
         return;
     }
     struct buf *payload = buf_ref(buf);
@@ -79,6 +92,7 @@ static void on_message(void *arg, struct buf *buf, size_t offset, size_t length)
             source_window(m4s->source, message.window, message.window_count, m4s->tracks);
         break;
     case M4S_SEGMENT:
+        m4s->announced = true;
         if (message.skipped)
             source_skipped(m4s->source);
         source_segment(m4s->source, message.segment.number, message.segment.utc_start_us,
@@ -111,18 +125,23 @@ static void on_up(void *arg)
     if (m4s->channel)
         return;
     struct chain open = {0};
-    m4s_subscribe_write(m4s->name, &open);
+    m4s->announced = false;
+    m4s_subscribe_write(m4s->place.name, &open);
     struct buf *bytes = chain_join(&open);
     chain_fini(&open);
-    m4s->channel = channel_open(m4s->link, LINK_M4S, LINK_LIVE, buf_bytes(bytes),
-                                &channel_events, m4s);
+    m4s->channel =
+        channel_open(m4s->link, LINK_M4S, LINK_LIVE, buf_bytes(bytes), &channel_events, m4s);
     buf_unref(&bytes);
 }
 
 static void on_down(void *arg, enum reason reason)
 {
     struct m4s_source *m4s = arg;
-    if (!m4s->channel)
+    if (m4s->channel)
+        return; // its on_closed tells
+    if (strcmp(m4s->key, key_now(m4s)) != 0)
+        source_lost(m4s->source, reason, "the cluster_key has changed");
+    else
         source_unavailable(m4s->source, reason);
 }
 
@@ -133,6 +152,7 @@ static void stop(struct source *source)
     link_watch_remove(m4s->link, &m4s->watch);
     link_release(&m4s->link);
     tracks_unref(&m4s->tracks);
+    mem_free(m4s->key);
     mem_free(m4s);
 }
 
@@ -140,23 +160,18 @@ static const struct source_ops ops = {.stop = stop};
 
 int m4s_pull(const struct protocol_env *env, struct source *source)
 {
-    const struct input_conf *input = source_input(source);
-    struct url url;
+    struct m4s_place place;
     const char *why;
-    if (url_parse(input->url, &url, &why) != 0 || !url.host[0] || !url.path[1])
+    if (m4s_place_parse(source_input(source)->url, &place, &why) != 0)
         return ERR_INVALID;
-    const char *key = input_conf_get(input, "cluster_key");
     struct m4s_source *m4s = mem_alloc(sizeof *m4s);
+    m4s->env = env;
     m4s->source = source;
-    if (!url_decode(url.path) || !stream_name_valid(url.path + 1)) {
-        mem_free(m4s);
-        return ERR_INVALID;
-    }
-    memcpy(m4s->name, url.path + 1, strlen(url.path + 1) + 1);
+    m4s->place = place;
+    m4s->key = mem_strdup(key_now(m4s));
     source_set_engine(source, &ops, m4s);
     source_follow(source);
-    m4s->link = link_hold(env->links, url.host, url.port ? url.port : 80,
-                          key ? key : env->cluster_key);
+    m4s->link = link_hold(env->links, place.host, place.port, m4s->key);
     m4s->watch = (struct link_watch){.on_up = on_up, .on_down = on_down, .arg = m4s};
     link_watch_add(m4s->link, &m4s->watch);
     return 0;

@@ -47,8 +47,7 @@ void m4s_window_write(const struct segment_info *infos, size_t count, struct cha
     take(&writer, out);
 }
 
-void m4s_segment_write(const struct segment_info *info, bool whole, bool skipped,
-                       struct chain *out)
+void m4s_segment_write(const struct segment_info *info, bool whole, bool skipped, struct chain *out)
 {
     struct writer writer = {0};
     writer_u8(&writer, M4S_SEGMENT);
@@ -74,8 +73,7 @@ void m4s_frame_write(struct m4s_clock *clock, struct frame *frame, struct chain 
     bool extended = flags || frame->cts || frame->duration;
     head[0] = (uint8_t)(M4S_FRAME | (frame_is_key(frame) ? FRAME_BIT_KEY : 0) |
                         (extended ? FRAME_BIT_EXTENDED : 0) | frame->track);
-    length += varint_encode(head + length,
-                            varint_zigzag(step - clock->track[frame->track].step));
+    length += varint_encode(head + length, varint_zigzag(step - clock->track[frame->track].step));
     if (extended) {
         head[length++] = flags;
         length += varint_encode(head + length, varint_zigzag(frame->cts));
@@ -101,7 +99,7 @@ int m4s_subscribe_parse(struct bytes in, char *name, size_t room)
 static bool read_time(struct bytes *in, int64_t *out)
 {
     uint64_t value;
-    if (!bytes_read_varint(in, &value) || value > INT64_MAX / 2)
+    if (!bytes_read_varint(in, &value) || value > INT64_MAX / 4)
         return false;
     *out = (int64_t)value;
     return true;
