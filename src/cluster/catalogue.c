@@ -56,13 +56,14 @@ static bool is_for(const struct cluster *cluster, const struct asker *asker, con
     struct remote *remote = map_get(cluster->remote, name);
     if (!remote)
         return true;
-    if (remote->hops > HOPS_MAX)
+    if (remote->hops >= HOPS_MAX)
         return false;
     uint64_t id = link_peer_id(channel_link(asker->channel));
     LIST_FOREACH(&cluster->sources, it, after)
     {
         struct cluster_source *source = LIST_OWNER(it, struct cluster_source, node);
-        if (map_get(source->offers, name) && link_peer_id(source->link) != id)
+        if (map_get(source->offers, name) && source->peer_id != id &&
+            source_rules_take(&source->conf, name) != SOURCE_IGNORE)
             return true;
     }
     return false;
@@ -76,6 +77,7 @@ static void flush(struct asker *asker, struct writer *writer)
     struct buf *buf = writer_take(writer);
     chain_take(&message, &buf);
     channel_send(asker->channel, &message);
+    chain_fini(&message);
 }
 
 static void tell_all(void *arg)
@@ -146,6 +148,7 @@ void catalogue_init(struct cluster *cluster)
 
 void catalogue_fini(struct cluster *cluster)
 {
+    link_hub_serve(cluster->env->links, LINK_CATALOGUE, NULL, NULL);
     LIST_FOREACH(&cluster->askers, it, after)
     {
         struct asker *asker = LIST_OWNER(it, struct asker, node);
@@ -160,34 +163,66 @@ void catalogue_fini(struct cluster *cluster)
     }
 }
 
-void catalogue_changed(struct cluster *cluster, struct stream *stream, bool gone)
+static void write_gone(struct writer *writer, const char *name)
 {
-    struct told *told = stream_slot(stream, STREAM_SLOT_CLUSTER);
-    struct catalogue_record record;
-    gone |= stream_conf(stream)->disabled;
-    if (gone) {
-        record = (struct catalogue_record){.type = CATALOGUE_GONE};
-        (void)text_copy(record.name, sizeof record.name, stream_name(stream));
-        mem_free(told);
-        stream_set_slot(stream, STREAM_SLOT_CLUSTER, NULL);
-    } else {
-        describe(cluster, stream, &record);
-        if (!told) {
-            told = mem_alloc(sizeof *told);
-            stream_set_slot(stream, STREAM_SLOT_CLUSTER, told);
-        }
-    }
+    struct catalogue_record record = {.type = CATALOGUE_GONE};
+    (void)text_copy(record.name, sizeof record.name, name);
+    catalogue_write(writer, &record);
+}
+
+static void tell_gone(struct cluster *cluster, struct stream *stream)
+{
     struct writer writer = {0};
-    catalogue_write(&writer, &record);
-    uint32_t sum = crc32c(0, writer.buf->data, writer.buf->length);
-    bool news = gone || told->sum != sum;
-    if (!gone)
-        told->sum = sum;
+    write_gone(&writer, stream_name(stream));
     LIST_FOREACH(&cluster->askers, it, after)
     {
         struct asker *asker = LIST_OWNER(it, struct asker, node);
-        if (news && asker->told && (gone || is_for(cluster, asker, record.name)))
+        if (asker->told)
             channel_send_copy(asker->channel, writer.buf->data, writer.buf->length);
     }
     writer_fini(&writer);
+    mem_free(stream_slot(stream, STREAM_SLOT_CLUSTER));
+    stream_set_slot(stream, STREAM_SLOT_CLUSTER, NULL);
+}
+
+static void tell(struct cluster *cluster, struct stream *stream, bool always)
+{
+    struct told *told = stream_slot(stream, STREAM_SLOT_CLUSTER);
+    struct catalogue_record record;
+    struct writer entry = {0}, gone = {0};
+    if (!told) {
+        told = mem_alloc(sizeof *told);
+        stream_set_slot(stream, STREAM_SLOT_CLUSTER, told);
+    }
+    describe(cluster, stream, &record);
+    catalogue_write(&entry, &record);
+    write_gone(&gone, record.name);
+    uint32_t sum = crc32c(0, entry.buf->data, entry.buf->length);
+    bool news = always || told->sum != sum;
+    told->sum = sum;
+    LIST_FOREACH(&cluster->askers, it, after)
+    {
+        struct asker *asker = LIST_OWNER(it, struct asker, node);
+        if (!news || !asker->told)
+            continue;
+        // He may have been told before: a word too many about what he does not know does no harm.
+        const struct buf *message = is_for(cluster, asker, record.name) ? entry.buf : gone.buf;
+        channel_send_copy(asker->channel, message->data, message->length);
+    }
+    writer_fini(&entry);
+    writer_fini(&gone);
+}
+
+void catalogue_changed(struct cluster *cluster, struct stream *stream, bool gone)
+{
+    if (gone || stream_conf(stream)->disabled)
+        tell_gone(cluster, stream);
+    else
+        tell(cluster, stream, false);
+}
+
+void catalogue_changed_offers(struct cluster *cluster, struct stream *stream)
+{
+    if (!stream_conf(stream)->disabled)
+        tell(cluster, stream, true);
 }
