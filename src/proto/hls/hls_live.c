@@ -11,7 +11,6 @@ struct hls_cache {
         struct buf *text; // NULL when not written
         uint64_t first, last;
         size_t count;
-        char etag[24];
     } of[2]; // TS, fMP4
 };
 
@@ -80,22 +79,20 @@ void hls_live_forget(struct stream *stream)
 static void write_live(struct stream *stream, bool fmp4, const struct window_entry *window,
                        size_t count, struct writer *out)
 {
-    struct segment_info infos[64];
-    struct hls_playlist playlist = {
+    const int64_t segment_us = stream_conf(stream)->segment_duration_us;
+    struct segment_info *infos = mem_alloc(count * sizeof *infos);
+    for (size_t i = 0; i < count; i++)
+        infos[i] = window[i].info;
+    const struct hls_playlist playlist = {
         .kind = HLS_LIVE,
         .fmp4 = fmp4,
-        .target_s = (unsigned)((stream_conf(stream)->segment_duration_us + US_PER_S / 2) / US_PER_S),
+        .target_s = (unsigned)((segment_us + US_PER_S / 2) / US_PER_S),
         .discontinuity_sequence = stream_discontinuity_sequence(stream),
         .infos = infos,
-        .up = "",
+        .count = count,
     };
-    for (size_t i = count > 64 ? count - 64 : 0; i < count; i++) {
-        infos[playlist.count] = window[i].info;
-        if (window[i].tracks)
-            infos[playlist.count].generation = window[i].tracks->generation;
-        playlist.count++;
-    }
     hls_playlist_write(&playlist, out);
+    mem_free(infos);
 }
 
 static void respond_live(struct http_request *request, struct stream *stream,
@@ -103,7 +100,7 @@ static void respond_live(struct http_request *request, struct stream *stream,
 {
     size_t count, first = 0;
     const struct window_entry *window = stream_window(stream, &count);
-    while (first < count && !window[first].listed)
+    while (first + 1 < count && !window[first].listed)
         first++;
     bool fmp4 = hls_wants_fmp4(stream_tracks(stream), format);
     struct hls_cache *cache = stream_slot(stream, STREAM_SLOT_HLS);
@@ -168,8 +165,8 @@ static void handle_live(const struct protocol_env *env, struct http_request *req
     waiting->env = env;
     waiting->request = request;
     waiting->format = format;
-    if (stream_wait(stream, STREAM_NEED_WINDOW, HLS_WAIT_US, &waiting->waiter, on_ready,
-                    waiting) != 0) {
+    if (stream_wait(stream, STREAM_NEED_WINDOW, HLS_WAIT_US, &waiting->waiter, on_ready, waiting) !=
+        0) {
         mem_free(waiting);
         http_respond_error(request, 503, "too many requests wait for this stream");
         return;

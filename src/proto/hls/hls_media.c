@@ -144,8 +144,7 @@ static void on_init_end(void *arg, int err)
     answer_failure(request, err ? err : ERR_NOT_FOUND);
 }
 
-static const struct history_events init_events = {.on_heads = on_init_heads,
-                                                  .on_end = on_init_end};
+static const struct history_events init_events = {.on_heads = on_init_heads, .on_end = on_init_end};
 
 void hls_handle_init(void *arg, struct http_request *request)
 {

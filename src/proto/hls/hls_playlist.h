@@ -15,19 +15,14 @@ enum hls_kind { HLS_LIVE, HLS_EVENT, HLS_VOD };
 struct hls_playlist {
     enum hls_kind kind;
     bool fmp4;
-    unsigned target_s;                 // at least; grows to the longest segment
-    uint64_t discontinuity_sequence;   // live only
-    const struct segment_info *infos;  // oldest first, numbers need not be consecutive
+    unsigned target_s;                // at least; grows to the longest segment
+    uint64_t discontinuity_sequence;  // live only
+    const struct segment_info *infos; // oldest first, numbers need not be consecutive
     size_t count;
-    const char *up; // prefix of the addresses: "" when the playlist stands at /NAME/
 };
 
 void hls_playlist_write(const struct hls_playlist *playlist, struct writer *out);
 // Address of a segment; suffix "ts", "m4s"; or of its init segment with suffix NULL.
 void hls_address(const struct segment_info *info, const char *suffix, char *out, size_t room);
-// "YYYY/MM/DD/HH/MM/SS.mmm-..." to the UTC millisecond. ERR_INVALID.
-MUST_USE int hls_address_parse(const char *tail, int64_t *utc_ms);
-// "archive-FROM-DUR" or "FROM-now" after the first '-': seconds. now: *to_s is 0. ERR_INVALID.
-MUST_USE int hls_window_parse(const char *text, int64_t *from_s, int64_t *to_s);
 
 #endif

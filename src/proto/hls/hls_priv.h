@@ -2,6 +2,7 @@
 #ifndef PROTO_HLS_PRIV_H
 #define PROTO_HLS_PRIV_H
 
+#include "hls_address_parse.h"
 #include "hls_playlist.h"
 #include "http/http.h"
 #include "stream/protocol.h"
@@ -10,8 +11,6 @@
 
 // A player that waits longer for its first playlist has given up.
 #define HLS_WAIT_US (10 * US_PER_S)
-
-enum hls_format { HLS_AUTO, HLS_TS, HLS_FMP4 };
 
 // The stream of a request, touched for its viewer; NULL after an error answer.
 struct stream *hls_stream(const struct protocol_env *env, struct http_request *request,
@@ -28,10 +27,7 @@ void hls_handle_live_fmp4(void *arg, struct http_request *request);
 void hls_handle_segment_ts(void *arg, struct http_request *request);
 void hls_handle_segment_fmp4(void *arg, struct http_request *request);
 void hls_handle_init(void *arg, struct http_request *request);
-void hls_handle_window(void *arg, struct http_request *request);
-void hls_handle_rewind(void *arg, struct http_request *request);
-void hls_handle_timeshift_rel(void *arg, struct http_request *request);
-void hls_handle_timeshift_abs(void *arg, struct http_request *request);
+void hls_handle_past(void *arg, struct http_request *request);
 // Frees what hls_live.c keeps with a stream that goes.
 void hls_live_forget(struct stream *stream);
 

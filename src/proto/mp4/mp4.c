@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// archive-FROM-DUR.mp4: a stretch of the past as one seekable MP4 file. First the chunk heads of the
-// stretch are read (the tables, not the media), the file is laid out and its length is known; then
-// the bytes asked for are produced, the media straight from the segments. docs/protocols/mp4.md.
+// archive-FROM-DUR.mp4: a stretch of the past as one seekable MP4 file. First the chunk heads of
+// the stretch are read (the tables, not the media), the file is laid out and its length is known;
+// then the bytes asked for are produced, the media straight from the segments.
+// docs/protocols/mp4.md.
 //
-// States of a download: HEADS (reading tables) -> BODY (answer under way; segments are asked for one by one
-// as the connection takes them) -> gone.
+// States of a download: HEADS (reading tables) -> BODY (answer under way; segments are asked for
+// one by one as the connection takes them) -> gone.
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,8 @@
 #include "stream/stream.h"
 #include "stream/viewer.h"
 
-// Longer stretches have tables that are worth more than one answer: 12 hours of one camera have 4 million
-// samples.
+// Longer stretches have tables that are worth more than one answer: 12 hours of one camera have 4
+// million samples.
 #define DURATION_MOST_S (12 * 3600)
 
 struct download {
@@ -31,10 +32,10 @@ struct download {
     int64_t from_us, to_us;
     struct segment_info *infos; // of the segments laid out
     size_t count, capacity;
-    uint64_t at, end;           // of the file: next byte to give, end of what was asked for
-    bool wants;                 // the connection has room
-    bool asked;                 // a segment is on its way
-    int reading_segment;        // index that on_segment will bring; -1: none is being read
+    uint64_t at, end;    // of the file: next byte to give, end of what was asked for
+    bool wants;          // the connection has room
+    bool asked;          // a segment is on its way
+    int reading_segment; // index that on_segment will bring; -1: none is being read
 };
 
 static void download_free(struct download *download)
@@ -76,9 +77,9 @@ static void read_from(struct download *download, int segment)
     const struct segment_info *last = &download->infos[download->count - 1];
     download->reading_segment = segment;
     download->asked = true;
-    download->reading = history_read(history, download->infos[segment].utc_start_us,
-                                     last->utc_start_us + 1, HISTORY_WHOLE, &segment_events,
-                                     download);
+    download->reading =
+        history_read(history, download->infos[segment].utc_start_us, last->utc_start_us + 1,
+                     HISTORY_WHOLE, &segment_events, download);
 }
 
 // Gives what it can without the disk; asks for a segment when it needs one.
@@ -155,7 +156,10 @@ static void proceed(void *arg, struct http_request *request)
         give(download);
 }
 
-static void stop(void *arg) { download_free(arg); }
+static void stop(void *arg)
+{
+    download_free(arg);
+}
 
 static const struct http_body body = {.proceed = proceed, .stop = stop};
 
@@ -185,6 +189,8 @@ static void begin_body(struct download *download)
     download->end = first + count;
 }
 
+static void on_heads_end(void *arg, int err);
+
 static void on_heads(void *arg, const struct segment_info *info, struct tracks *tracks,
                      struct bytes heads)
 {
@@ -202,8 +208,13 @@ static void on_heads(void *arg, const struct segment_info *info, struct tracks *
         }
         download->infos[download->count++] = *info;
     }
-    // ERR_UNSUPPORTED: other tracks from here on; ERR_INVALID: damaged. The file goes on without it.
-    history_next(download->reading);
+    if (err == ERR_UNSUPPORTED &&
+        download->count) { // other tracks from here on: the file ends here
+        history_cancel(&download->reading);
+        on_heads_end(download, 0);
+        return;
+    }
+    history_next(download->reading); // ERR_INVALID: damaged; the file goes on without it
 }
 
 static void on_heads_end(void *arg, int err)
@@ -220,7 +231,10 @@ static void on_heads_end(void *arg, int err)
 
 static const struct history_events heads_events = {.on_heads = on_heads, .on_end = on_heads_end};
 
-static void on_gone(void *arg) { download_free(arg); }
+static void on_gone(void *arg)
+{
+    download_free(arg);
+}
 
 static void handle(void *arg, struct http_request *request)
 {

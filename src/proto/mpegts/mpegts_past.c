@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// archive-FROM-DUR.ts: a stretch of the past as one MPEG-TS file, as fast as the client takes it. One
-// segment is asked of history when the connection wants more.
+// archive-FROM-DUR.ts: a stretch of the past as one MPEG-TS file, as fast as the client takes it.
+// One segment is asked of history when the connection wants more.
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +18,8 @@ struct download {
     struct http_request *request;
     struct viewer *viewer;
     struct history_request *reading;
-    struct chain ready;  // of a segment that came before the connection asked
-    bool answered;       // the head has gone out
+    struct chain ready; // of a segment that came before the connection asked
+    bool answered;      // the head has gone out
     bool wants, ended;
 };
 
@@ -52,7 +52,10 @@ static void proceed(void *arg, struct http_request *request)
     give(download);
 }
 
-static void stop(void *arg) { download_free(arg); }
+static void stop(void *arg)
+{
+    download_free(arg);
+}
 
 static const struct http_body body = {.proceed = proceed, .stop = stop};
 
@@ -95,7 +98,10 @@ static void on_end(void *arg, int err)
 
 static const struct history_events events = {.on_segment = on_segment, .on_end = on_end};
 
-static void on_gone(void *arg) { download_free(arg); }
+static void on_gone(void *arg)
+{
+    download_free(arg);
+}
 
 void mpegts_handle_past(void *arg, struct http_request *request)
 {
@@ -122,8 +128,7 @@ void mpegts_handle_past(void *arg, struct http_request *request)
     struct download *download = mem_alloc(sizeof *download);
     download->request = request;
     download->viewer = viewer_open(stream, VIEWER_PAST, "mpegts", http_client(request));
-    download->reading =
-        history_read(history, from_s * US_PER_S, (from_s + duration_s) * US_PER_S, HISTORY_WHOLE,
-                     &events, download);
+    download->reading = history_read(history, from_s * US_PER_S, (from_s + duration_s) * US_PER_S,
+                                     HISTORY_WHOLE, &events, download);
     http_on_gone(request, on_gone, download);
 }

@@ -22,9 +22,10 @@
 struct push {
     struct stream *stream;
     struct sink sink;
-    struct ts_mux *mux; // NULL before the first frame
+    struct ts_mux *mux; // NULL before the first frame, and when the tracks cannot go into TS
     struct wire_ring *ring;
-    uint32_t generation; // of the tracks the muxer knows
+    uint32_t generation; // of the tracks seen last
+    unsigned leading;    // the track whose frames are flushed and whose key frames are marked
     struct writer writer;
 };
 
@@ -46,19 +47,39 @@ static void push_free(struct push *push, enum reason reason)
     mem_free(push);
 }
 
+static int make_mux(struct ts_mux **mux, const struct stream *stream, struct tracks *tracks)
+{
+    const struct stream_conf *conf = stream_conf(stream);
+    return ts_mux_new(mux, tracks, conf->title ? conf->title : conf->name);
+}
+
+// The leading track of those that TS carries.
+static unsigned carried_leading(const struct ts_mux *mux, const struct tracks *tracks)
+{
+    unsigned leading = tracks_leading(tracks);
+    for (unsigned i = 0; i < tracks->count && !ts_mux_carries(mux, leading); i++)
+        leading = i;
+    return leading;
+}
+
+// False when frames of this generation cannot go out.
 static bool follow_tracks(struct push *push, uint32_t generation)
 {
-    if (push->mux && push->generation == generation)
-        return true;
-    struct tracks *tracks = sink_tracks(&push->sink, generation);
-    if (!tracks)
-        return false;
-    const struct stream_conf *conf = stream_conf(push->stream);
-    const char *title = conf->title ? conf->title : conf->name;
-    int err = push->mux ? ts_mux_set_tracks(push->mux, tracks)
-                        : ts_mux_new(&push->mux, tracks, title);
+    if (push->generation == generation)
+        return push->mux != NULL;
     push->generation = generation;
-    return err == 0;
+    struct tracks *tracks = sink_tracks(&push->sink, generation);
+    int err = ERR_NOT_FOUND;
+    if (tracks)
+        err = push->mux ? ts_mux_set_tracks(push->mux, tracks)
+                        : make_mux(&push->mux, push->stream, tracks);
+    if (err != 0) {
+        log_warn(stream_log_name(push->stream), "mpegts: these tracks cannot be carried");
+        ts_mux_free(&push->mux);
+        return false;
+    }
+    push->leading = carried_leading(push->mux, tracks);
+    return true;
 }
 
 static void on_news(void *arg)
@@ -69,8 +90,7 @@ static void on_news(void *arg)
     while (sink_next(&push->sink, &frame) == 0) {
         if (!follow_tracks(push, frame->generation) || !ts_mux_carries(push->mux, frame->track))
             continue;
-        const struct tracks *tracks = sink_tracks(&push->sink, frame->generation);
-        bool leading = frame->track == tracks_leading(tracks);
+        bool leading = frame->track == push->leading;
         if (leading && frame_is_key(frame))
             wire_ring_mark_key(push->ring);
         ts_mux_frame(push->mux, frame, &push->writer);
@@ -86,11 +106,17 @@ static void on_news(void *arg)
         wire_ring_flush(push->ring);
 }
 
-static void on_end(void *arg, enum reason reason) { push_free(arg, reason); }
+static void on_end(void *arg, enum reason reason)
+{
+    push_free(arg, reason);
+}
 
 static const struct sink_events sink_events = {.on_news = on_news, .on_end = on_end};
 
-static void on_empty(void *arg) { push_free(arg, REASON_NO_CLIENTS); }
+static void on_empty(void *arg)
+{
+    push_free(arg, REASON_NO_CLIENTS);
+}
 
 static struct push *push_of(struct stream *stream)
 {
@@ -125,8 +151,12 @@ static void on_ready(void *arg, enum reason reason)
     struct waiting *waiting = arg;
     struct http_request *request = waiting->request;
     struct stream *stream = streams_get(waiting->env->streams, http_prefix(request));
+    struct ts_mux *trial = NULL;
     http_on_gone(request, NULL, NULL);
-    if (!stream || reason != REASON_NONE) {
+    if (stream && reason == REASON_NONE && make_mux(&trial, stream, stream_tracks(stream)) != 0) {
+        viewer_close(&waiting->viewer);
+        http_respond_error(request, 404, "none of its tracks can be carried in MPEG-TS");
+    } else if (!stream || reason != REASON_NONE) {
         viewer_close(&waiting->viewer);
         http_respond_error(request, reason == REASON_NOT_FOUND ? 404 : 503, reason_text(reason));
     } else {
@@ -137,6 +167,7 @@ static void on_ready(void *arg, enum reason reason)
         else
             viewer_close(&waiting->viewer); // HEAD
     }
+    ts_mux_free(&trial);
     mem_free(waiting);
 }
 
