@@ -186,6 +186,10 @@ install: all
 		install -D -m 640 conf/minimal.conf $(DESTDIR)/etc/sluice/sluice.conf
 	install -d $(DESTDIR)/lib/systemd/system
 	sed 's|@BINDIR@|$(PREFIX)/bin|' conf/sluice.service > $(DESTDIR)/lib/systemd/system/sluice.service
+	install -D -m 644 conf/sluice.sysusers $(DESTDIR)/usr/lib/sysusers.d/sluice.conf
+	# On this machine, not into a package: the user, who alone may read the file with the key.
+	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ] && command -v systemd-sysusers >/dev/null; then \
+		systemd-sysusers /usr/lib/sysusers.d/sluice.conf && chgrp sluice /etc/sluice/sluice.conf; fi
 
 clean:
 	rm -rf $(B)
