@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A camera that is not ours: tests/e2e/tools/rtsp_camera.c on gst-rtsp-server, built when it is needed."""
+"""A camera that is not ours: tools/rtsp_camera.c on gst-rtsp-server, built when it is needed."""
 import atexit
 import os
 import shutil

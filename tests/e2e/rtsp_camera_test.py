@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Cameras through a server that is not ours (gst-rtsp-server): codecs, transports, passwords, loss of
-the camera; what comes out is judged by ffmpeg."""
+"""Cameras through a server that is not ours (gst-rtsp-server): codecs, transports, passwords, loss
+of the camera; what comes out is judged by ffmpeg."""
 import os
 
 from camera import AAC, Camera, H264, H264_B, H264_SETS_IN_SDP, H265, L16, OPUS, PCMA
