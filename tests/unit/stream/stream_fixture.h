@@ -88,7 +88,7 @@ static struct stream *fixture_stream(struct stream_conf *conf)
     return stream;
 }
 
-static void fixture_tracks(unsigned pull)
+static inline void fixture_tracks(unsigned pull)
 {
     struct track track = {.codec = CODEC_H264,
                           .kind = MEDIA_VIDEO,
@@ -100,7 +100,7 @@ static void fixture_tracks(unsigned pull)
     source_tracks(fixture.source[pull], &tracks);
 }
 
-static void fixture_frame(unsigned pull, bool key)
+static inline void fixture_frame(unsigned pull, bool key)
 {
     struct buf *buf = buf_new(100);
     buf->length = 100;
@@ -112,7 +112,7 @@ static void fixture_frame(unsigned pull, bool key)
 }
 
 // Pictures for so many milliseconds of virtual time, a key frame each second.
-static void fixture_play(unsigned pull, int64_t duration_ms)
+static inline void fixture_play(unsigned pull, int64_t duration_ms)
 {
     for (int64_t at = 0; at < duration_ms && fixture.source[pull]; at += 40) {
         fixture_frame(pull, fixture.pictures[pull]++ % 25 == 0);

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// The ring and its viewers over connections in memory, in virtual time.
+#include "stream/wire_ring.h"
+
+#include "unit.h"
+
+#include "base/clock.h"
+#include "conn_end.h"
+#include "loop_fixture.h"
+
+struct watcher {
+    struct conn_end near, far; // near is the server's end until the ring takes it
+    unsigned gone;
+    uint64_t bytes;
+    enum reason reason;
+};
+
+static unsigned emptied;
+
+static void on_empty(void *arg)
+{
+    (void)arg;
+    emptied++;
+}
+
+static void on_gone(void *arg, uint64_t bytes, enum reason reason)
+{
+    struct watcher *watcher = arg;
+    watcher->gone++;
+    watcher->bytes = bytes;
+    watcher->reason = reason;
+}
+
+static void watch(struct wire_ring *ring, struct loop *loop, struct watcher *watcher,
+                  bool low_delay)
+{
+    *watcher = (struct watcher){0};
+    conn_pair(loop, 0, conn_end_events(&watcher->near), &watcher->near,
+              conn_end_events(&watcher->far), &watcher->far, &watcher->near.conn,
+              &watcher->far.conn);
+    wire_ring_add(ring, watcher->near.conn, low_delay, on_gone, watcher);
+    watcher->near.conn = NULL;
+}
+
+static void leave(struct loop *loop, struct watcher *watcher)
+{
+    if (watcher->far.conn)
+        conn_close(watcher->far.conn, REASON_DONE);
+    loop_fixture_settle(loop);
+    conn_end_fini(&watcher->far);
+    conn_end_fini(&watcher->near);
+}
+
+static void wire_ring_viewer_begins_at_the_key_mark(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_fixture_new_virtual();
+    struct wire_ring *ring = wire_ring_new(loop, on_empty, NULL);
+    struct watcher early, late;
+    watch(ring, loop, &early, true);
+    wire_ring_write(ring, "before", 6);
+    wire_ring_flush(ring);
+    loop_fixture_settle(loop);
+    assert_int_equal(early.far.got_length, 0); // nothing to begin with yet
+    wire_ring_mark_key(ring);
+    wire_ring_write(ring, "KEY", 3);
+    wire_ring_write(ring, "more", 4);
+    wire_ring_flush(ring);
+    watch(ring, loop, &late, true);
+    loop_fixture_settle(loop);
+    assert_true(conn_end_got(&early.far, "KEYmore"));
+    assert_true(conn_end_got(&late.far, "KEYmore"));
+    leave(loop, &early);
+    leave(loop, &late);
+    assert_int_equal(early.gone, 1);
+    assert_int_equal(early.bytes, 7);
+    wire_ring_free(&ring, REASON_DONE);
+    loop_fixture_free(&loop);
+}
+
+static void wire_ring_low_delay_is_sent_at_once_others_in_batches(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_fixture_new_virtual();
+    struct wire_ring *ring = wire_ring_new(loop, on_empty, NULL);
+    struct watcher quick, plain;
+    wire_ring_mark_key(ring);
+    watch(ring, loop, &quick, true);
+    watch(ring, loop, &plain, false);
+    wire_ring_write(ring, "one", 3);
+    wire_ring_flush(ring);
+    loop_fixture_settle(loop);
+    assert_true(conn_end_got(&quick.far, "one"));
+    assert_int_equal(plain.far.got_length, 0);
+    loop_fixture_run(loop, 40000);
+    wire_ring_write(ring, "two", 3);
+    wire_ring_flush(ring);
+    loop_fixture_run(loop, 70000);
+    assert_true(conn_end_got(&plain.far, "onetwo"));
+    assert_int_equal(plain.far.offers, 1);
+    leave(loop, &quick);
+    leave(loop, &plain);
+    wire_ring_free(&ring, REASON_DONE);
+    loop_fixture_free(&loop);
+}
+
+static void fill(uint8_t *out, size_t length, uint64_t from)
+{
+    for (size_t i = 0; i < length; i++)
+        out[i] = (uint8_t)((from + i) * 31 >> 3);
+}
+
+static void wire_ring_bytes_are_whole_across_wrap_and_growth(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_fixture_new_virtual();
+    struct wire_ring *ring = wire_ring_new(loop, on_empty, NULL);
+    struct watcher watcher;
+    static uint8_t piece[30000], wanted[30000];
+    uint64_t at = 0, checked = 0;
+    watch(ring, loop, &watcher, true);
+    for (int i = 0; i < 200; i++) { // six megabytes; GOPs of 20 pieces, larger than the first ring
+        if (i % 20 == 0)
+            wire_ring_mark_key(ring);
+        fill(piece, sizeof(piece), at);
+        wire_ring_write(ring, piece, sizeof(piece));
+        at += sizeof(piece);
+        wire_ring_flush(ring);
+        loop_fixture_settle(loop);
+        assert_int_equal(watcher.far.got_length, at);
+    }
+    for (; checked < at; checked += sizeof(wanted)) {
+        fill(wanted, sizeof(wanted), checked);
+        assert_memory_equal(watcher.far.got + checked, wanted, sizeof(wanted));
+    }
+    assert_int_equal(wire_ring_jumps(ring), 0);
+    leave(loop, &watcher);
+    wire_ring_free(&ring, REASON_DONE);
+    loop_fixture_free(&loop);
+}
+
+static void wire_ring_slow_viewer_jumps_to_a_key_others_are_not_held_up(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_fixture_new_virtual();
+    struct wire_ring *ring = wire_ring_new(loop, on_empty, NULL);
+    struct watcher slow, good;
+    static uint8_t piece[50000];
+    watch(ring, loop, &slow, true);
+    watch(ring, loop, &good, true);
+    conn_pair_stall(slow.far.conn, true);
+    conn_pause(slow.far.conn, true);
+    for (int i = 0; i < 200; i++) {
+        if (i % 10 == 0)
+            wire_ring_mark_key(ring);
+        wire_ring_write(ring, piece, sizeof(piece));
+        wire_ring_flush(ring);
+        loop_fixture_run(loop, 20000);
+    }
+    assert_int_equal(good.far.got_length, 200 * sizeof(piece));
+    assert_int_equal(wire_ring_viewers(ring), 2);
+    conn_pair_stall(slow.far.conn, false);
+    conn_pause(slow.far.conn, false);
+    loop_fixture_settle(loop);
+    wire_ring_write(ring, piece, sizeof(piece));
+    wire_ring_flush(ring);
+    loop_fixture_settle(loop);
+    assert_true(slow.far.got_length < good.far.got_length);
+    leave(loop, &slow);
+    leave(loop, &good);
+    wire_ring_free(&ring, REASON_DONE);
+    loop_fixture_free(&loop);
+}
+
+static void wire_ring_last_viewer_empties_it(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_fixture_new_virtual();
+    struct wire_ring *ring = wire_ring_new(loop, on_empty, NULL);
+    struct watcher one, two;
+    emptied = 0;
+    watch(ring, loop, &one, false);
+    watch(ring, loop, &two, false);
+    loop_fixture_settle(loop);
+    leave(loop, &one);
+    assert_int_equal(emptied, 0);
+    assert_int_equal(wire_ring_viewers(ring), 1);
+    leave(loop, &two);
+    assert_int_equal(emptied, 1);
+    wire_ring_free(&ring, REASON_DONE);
+    loop_fixture_free(&loop);
+}
+
+static void wire_ring_free_closes_its_viewers(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_fixture_new_virtual();
+    struct wire_ring *ring = wire_ring_new(loop, on_empty, NULL);
+    struct watcher watcher;
+    watch(ring, loop, &watcher, true);
+    wire_ring_free(&ring, REASON_SHUTDOWN);
+    loop_fixture_settle(loop);
+    assert_int_equal(watcher.gone, 1);
+    assert_int_equal(watcher.reason, REASON_SHUTDOWN);
+    leave(loop, &watcher);
+    loop_fixture_free(&loop);
+}
+
+TEST_MAIN(TEST(wire_ring_viewer_begins_at_the_key_mark),
+          TEST(wire_ring_low_delay_is_sent_at_once_others_in_batches),
+          TEST(wire_ring_bytes_are_whole_across_wrap_and_growth),
+          TEST(wire_ring_slow_viewer_jumps_to_a_key_others_are_not_held_up),
+          TEST(wire_ring_last_viewer_empties_it), TEST(wire_ring_free_closes_its_viewers))
