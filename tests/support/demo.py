@@ -97,14 +97,18 @@ def main():
     signal.signal(signal.SIGTERM, stop)
     host = own_address()
     names = ["main"] + (["camera"] if arguments.input else ["video"] if second else [])
-    print(f"\nsource   port {source}\n" + "".join("  " + l + "\n" for l in files["source.conf"].splitlines()))
-    print(f"receiver port {receiver}\n" + "".join("  " + l + "\n" for l in files["receiver.conf"].splitlines()))
-    print("Everything below is served by the receiver; only the source has the picture and the disk.")
-    print(f"  page       http://{host}:{receiver}/")
+    for role, port, name in (("source", source, "source.conf"),
+                             ("receiver", receiver, "receiver.conf")):
+        print(f"\n{role}, port {port}")
+        print("\n".join("  " + line for line in files[name].splitlines()))
+    print("\nEverything below is served by the receiver; only the source has the picture and "
+          "the disk.")
+    page = f"http://{host}:{receiver}/"
+    print(f"  page       {page}")
     for name in names:
-        print(f"  {name:9}  http://{host}:{receiver}/{name}/index.m3u8      HLS, in a browser or VLC")
-        print(f"             http://{host}:{receiver}/{name}/mpegts?low_delay=1   MPEG-TS: ffplay, mpv, VLC")
-        print(f"             http://{host}:{receiver}/{name}/rewind-3600.m3u8  the archive of the source")
+        print(f"  {name:9}  {page}{name}/index.m3u8          HLS, in a browser or VLC")
+        print(f"             {page}{name}/mpegts?low_delay=1  MPEG-TS: ffplay, mpv, VLC")
+        print(f"             {page}{name}/rewind-3600.m3u8    the archive of the source")
     print(f"logs and files: {folder}\nCtrl-C ends both.\n", flush=True)
     began = time.monotonic()
     code = 0
