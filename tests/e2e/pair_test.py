@@ -22,10 +22,11 @@ def full_window(server, name="main", count=4):
 
 
 def test_the_two_files_run_as_they_stand():
-    """Ports 8888 and 9999 and the folder /storage, in a network and mount namespace of their own."""
+    """Ports 8888 and 9999 and the folder /storage, in namespaces of their own."""
     need("unshare")
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "as_they_stand.py")
-    done = node.run(["unshare", "--net", "--mount", sys.executable, script, node.BINARY], timeout=90)
+    done = node.run(["unshare", "--net", "--mount", sys.executable, script, node.BINARY],
+                    timeout=90)
     output = (done.stdout + done.stderr).decode(errors="replace")
     if "Operation not permitted" in output:
         raise node.Skip("namespaces are not allowed here")
@@ -97,7 +98,7 @@ def test_archive_on_the_receiver_equals_the_source_byte_for_byte():
     duration = float(probe(path)["format"]["duration"])
     assert 7.9 < duration < 8.2, duration
     assert (receiver.get("/main/recording_status.json").json["main"]["from"] == began - 1)
-    assert receiver.stats("main")["status"] != "running", "the archive does not start the live stream"
+    assert receiver.stats("main")["status"] != "running", "the archive does not start live"
 
 
 def test_mp4_has_a_length_and_ranges():
@@ -111,7 +112,8 @@ def test_mp4_has_a_length_and_ranges():
     head = receiver.get(path, method="HEAD")
     assert head.headers["content-length"] == whole.headers["content-length"] and not head.body
     size = len(whole.body)
-    for first, last in ((0, 99), (1000, 200000), (size // 2, size // 2 + 70000), (size - 5, size - 1)):
+    for first, last in ((0, 99), (1000, 200000), (size // 2, size // 2 + 70000),
+                        (size - 5, size - 1)):
         part = receiver.get(path, {"Range": f"bytes={first}-{last}"})
         assert part.status == 206, part.status
         assert part.headers["content-range"] == f"bytes {first}-{last}/{size}"
@@ -141,7 +143,8 @@ def test_nothing_is_pulled_unasked_and_one_copy_serves_many():
     # At most what was made in that time, and the GOP before it.
     assert pulled < made * 1.8, (pulled, made)
     assert pulled > made * 0.5, (pulled, made)
-    wait_for(lambda: receiver.stats("main")["status"] != "running", 15, "it stops after the viewers")
+    wait_for(lambda: receiver.stats("main")["status"] != "running", 15,
+             "it stops after the viewers")
     at = receiver.metric_sum("sluice_link_received_bytes_total")
     time.sleep(2)
     assert receiver.metric_sum("sluice_link_received_bytes_total") - at < 2000
@@ -210,8 +213,8 @@ def test_receiver_outlives_cut_and_restart_of_the_source():
     source, receiver = pair(MAIN)
     wait_for(lambda: has_stream(receiver, "main"), 10, "main on the receiver")
     wait_for(lambda: source.running("main"), 10, "main runs")
-    watcher = subprocess.Popen(["curl", "-s", "-m", "60", "-o", "/dev/null", "-w", "%{size_download}",
-                                receiver.url("/main/mpegts")], stdout=subprocess.PIPE)
+    watcher = subprocess.Popen(["curl", "-s", "-m", "60", "-o", "/dev/null", "-w",
+                                "%{size_download}", receiver.url("/main/mpegts")], stdout=subprocess.PIPE)
     wait_for(lambda: receiver.running("main"), 10, "the receiver pulls")
     frames = receiver.stats("main")["frames_in"]
     source.kill()
@@ -255,7 +258,8 @@ def test_m4f_live_gives_the_same_segments():
     wait_for(lambda: has_stream(receiver, "main"), 10, "main on the receiver")
     full_window(source)
     wait_for(lambda: len(receiver.playlist("/main/index.m3u8").uris) >= 4, 20, "a full list")
-    here, there = receiver.playlist("/main/index.fmp4.m3u8"), source.playlist("/main/index.fmp4.m3u8")
+    here = receiver.playlist("/main/index.fmp4.m3u8")
+    there = source.playlist("/main/index.fmp4.m3u8")
     both = [uri for uri in here.uris if uri in there.uris]
     assert len(both) >= 2, (here.uris, there.uris)
     for uri in both:

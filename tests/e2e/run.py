@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs end-to-end tests: every function test_* of every tests/e2e/*_test.py, two files side by side.
+"""Runs end-to-end tests: every test_* of every tests/e2e/*_test.py, two files side by side.
 
   run.py --binary build/sluice [words]     only tests whose name has one of the words
 """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Reads the UTC that fake:// puts into each picture (docs/protocols/fake.md) out of a byte stream: TS,
-MP4 or raw H.264."""
+"""Reads the UTC that fake:// puts into each picture (docs/protocols/fake.md) out of a byte stream:
+TS, MP4 or raw H.264."""
 import struct
 
 UUID = bytes.fromhex("0fa1e5a93c1d4b7e9d527f10c6a8e4b3")

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""`make demo`: a source and a receiver with the two files of the README, a second stream from a real video
-(or from INPUT), the addresses to open, a live line of state; both are stopped cleanly on Ctrl-C."""
+"""`make demo`: a source and a receiver with the two files of the README, a second stream from a real
+video (or from INPUT), the addresses to open, a live line of state; Ctrl-C stops both cleanly."""
 import argparse
+import atexit
 import json
 import os
 import shutil
@@ -88,6 +89,8 @@ def main():
         log = open(path.replace(".conf", ".log"), "w")
         running.append(subprocess.Popen([arguments.binary, "-d", "-c", path], stdout=log,
                                         stderr=log, start_new_session=True))
+    # Whatever ends this program ends the servers.
+    atexit.register(lambda: [p.terminate() for p in running if p.poll() is None])
     end = [False]
 
     def stop(number, frame):
@@ -112,7 +115,8 @@ def main():
     print(f"logs and files: {folder}\nCtrl-C ends both.\n", flush=True)
     began = time.monotonic()
     code = 0
-    while not end[0] and (not arguments.seconds or time.monotonic() - began < arguments.seconds):
+    limit = arguments.seconds or float("inf")
+    while not end[0] and time.monotonic() - began < limit:
         time.sleep(1)
         dead = [p for p in running if p.poll() is not None]
         if dead:
