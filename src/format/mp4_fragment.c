@@ -235,7 +235,7 @@ int mp4_runs_next(struct mp4_movie_track *track, struct mp4_raw_sample *out)
     }
     if (count > run->count - index)
         count = run->count - index;
-    uint32_t flags = index == 0 && !(run->fields & TRUN_FLAGS) ? run->first_flags : run->flags;
+    uint32_t flags = index == 0 ? run->first_flags : run->flags;
     const uint8_t *row = run_row(run, index) + (run->fields & TRUN_DURATION ? 4 : 0) +
                          (run->fields & TRUN_SIZE ? 4 : 0);
     if (run->fields & TRUN_FLAGS) {

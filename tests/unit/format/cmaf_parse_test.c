@@ -259,6 +259,51 @@ static void cmaf_samples_parse_contradictions_are_refused(void **state)
     tracks_unref(&tracks);
 }
 
+// Offset of the size of the last sample of the last track.
+static size_t last_size_at(struct buf *chunk)
+{
+    return box_at(chunk, "mdat", 0) - 4;
+}
+
+static void cmaf_samples_parse_never_tells_of_bytes_that_are_not_there(void **state)
+{
+    (void)state;
+    struct tracks *tracks = camera_tracks();
+    for (int change = -1; change <= 1; change++) {
+        struct buf *chunk = camera_chunk(tracks, 0);
+        uint8_t *size = chunk->data + last_size_at(chunk);
+        size[3] = (uint8_t)(size[3] + change);
+        unsigned told = 0;
+        assert_int_equal(cmaf_samples_parse(buf_bytes(chunk), tracks, ignore, &told),
+                         change ? ERR_INVALID : 0);
+        assert_int_equal(told, change > 0 ? 13 + 24 - 1 : 13 + 24);
+        buf_unref(&chunk);
+    }
+    tracks_unref(&tracks);
+}
+
+static void cmaf_head_parse_counts_that_wrap_are_refused(void **state)
+{
+    (void)state;
+    struct track track[2] = {g711_track_of(CODEC_PCMA), g711_track_of(CODEC_PCMU)};
+    struct tracks *tracks = tracks_new(track, 2);
+    struct frames frames = {0};
+    for (unsigned i = 0; i < 2; i++)
+        frames_add(&frames, frame_make(i, 0, 0, 0, FRAME_KEY));
+    struct buf *chunk = chunk_of(tracks, &frames);
+    struct cmaf_head head;
+    assert_int_equal(cmaf_head_parse(buf_bytes(chunk), tracks, &head), 0);
+    for (unsigned i = 0; i < 2; i++)
+        put_u32(chunk->data + box_at(chunk, "trun", i) + 12, 0x80000001);
+    assert_int_equal(cmaf_head_parse(buf_bytes(chunk), tracks, &head), ERR_INVALID);
+    put_u32(chunk->data + box_at(chunk, "trun", 0) + 12, 0);
+    put_u32(chunk->data + box_at(chunk, "trun", 1) + 12, 1);
+    assert_int_equal(cmaf_head_parse(buf_bytes(chunk), tracks, &head), ERR_INVALID);
+    buf_unref(&chunk);
+    frames_drop(&frames);
+    tracks_unref(&tracks);
+}
+
 static int stop_at_third(void *arg, const struct cmaf_sample *sample)
 {
     (void)sample;
@@ -287,6 +332,10 @@ static void cmaf_init_parse_cut_anywhere_is_refused(void **state)
         assert_int_equal(cmaf_init_parse(buf_bytes(prefix), &again), ERR_INVALID);
         buf_unref(&prefix);
     }
+    uint8_t *config = init->data + box_at(init, "avcC", 0) + 8;
+    config[4] &= 0xfd; // NAL lengths of two bytes: our payload has four
+    assert_int_equal(cmaf_init_parse(buf_bytes(init), &again), ERR_UNSUPPORTED);
+    config[4] |= 3;
     put_u32(init->data + box_at(init, "vide", 0) + 4, 0x74657874); // `text`
     assert_int_equal(cmaf_init_parse(buf_bytes(init), &again), ERR_UNSUPPORTED);
     buf_unref(&init);
@@ -349,6 +398,8 @@ TEST_MAIN(TEST(cmaf_head_parse_tells_what_was_written),
           TEST(cmaf_head_parse_later_fields_and_boxes_are_passed_over),
           TEST(cmaf_chunk_intact_every_bit_counts), TEST(cmaf_chunk_find_steps_over_damage),
           TEST(cmaf_samples_parse_contradictions_are_refused),
+          TEST(cmaf_samples_parse_never_tells_of_bytes_that_are_not_there),
+          TEST(cmaf_head_parse_counts_that_wrap_are_refused),
           TEST(cmaf_samples_parse_stops_when_told), TEST(cmaf_init_parse_cut_anywhere_is_refused),
           TEST(cmaf_init_parse_more_tracks_than_fit_is_a_limit),
           TEST(cmaf_init_parse_reads_what_ffmpeg_writes))

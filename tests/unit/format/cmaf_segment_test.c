@@ -141,21 +141,26 @@ static void cmaf_segment_from_bytes_any_damage_is_refused(void **state)
     tracks_unref(&tracks);
 }
 
-// Makes a segment of the chunks [from, to) of a and then all chunks of b.
-static int join(struct segment *a, unsigned from, unsigned to, struct segment *b,
+// Chunks [from, to) of a segment to the end of a chain.
+static void chunks_add(struct chain *out, struct segment *segment, unsigned from, unsigned to)
+{
+    struct cmaf_walk walk = {.chunks = cmaf_segment(segment), .tracks = segment->tracks};
+    struct cmaf_head head;
+    struct bytes bytes;
+    size_t payload_at;
+    for (unsigned i = 0; cmaf_walk_next(&walk, &head, &bytes, &payload_at); i++)
+        if (i >= from && i < to)
+            chain_add_range(out, walk.chunks, payload_at - head.head_length,
+                            head.head_length + head.payload_length);
+}
+
+// A segment of the first `first` chunks of a and those of b from number `second` on.
+static int join(struct segment *a, unsigned first, struct segment *b, unsigned second,
                 struct segment **out)
 {
-    struct cmaf_walk walk = {.chunks = cmaf_segment(a), .tracks = a->tracks};
     struct chain bytes = {0};
-    struct cmaf_head head;
-    struct bytes head_bytes;
-    size_t payload_at;
-    for (unsigned i = 0; cmaf_walk_next(&walk, &head, &head_bytes, &payload_at); i++)
-        if (i >= from && i < to)
-            chain_add_range(&bytes, walk.chunks, payload_at - head.head_length,
-                            head.head_length + head.payload_length);
-    if (b)
-        chain_add_range(&bytes, cmaf_segment(b), 0, cmaf_segment(b)->bytes);
+    chunks_add(&bytes, a, 0, first);
+    chunks_add(&bytes, b, second, 100);
     struct buf *joined = chain_join(&bytes);
     chain_fini(&bytes);
     return cmaf_segment_from_bytes(&joined, a->tracks, out);
@@ -165,19 +170,47 @@ static void cmaf_segment_from_bytes_checks_that_chunks_belong_together(void **st
 {
     (void)state;
     struct tracks *tracks = camera_tracks();
-    struct segment *segment = camera_segment(tracks), *other = camera_segment(tracks), *again;
-    other->info.number++;
-    assert_int_equal(join(segment, 0, 4, other, &again), ERR_INVALID);
-    assert_int_equal(join(segment, 0, 0, NULL, &again), ERR_INVALID);    // nothing at all
-    assert_int_equal(join(segment, 3, 4, segment, &again), ERR_INVALID); // parts out of order
-    assert_int_equal(join(segment, 2, 4, NULL, &again), 0);              // the beginning is missing
+    struct segment *segment = camera_segment(tracks), *again;
+    assert_int_equal(join(segment, 2, segment, 2, &again), 0);
+    segment_unref(&again);
+    for (unsigned i = 0; i < 4; i++) {
+        struct segment *other = camera_segment(tracks);
+        other->info.number += i == 0;
+        other->info.utc_start_us += i == 1;
+        other->info.generation += i == 2;
+        other->info.flags |= i == 3 ? SEGMENT_DISCONTINUITY : 0;
+        assert_int_equal(join(segment, 2, other, 2, &again), ERR_INVALID);
+        segment_unref(&other);
+    }
+    assert_int_equal(join(segment, 0, segment, 4, &again), ERR_INVALID); // nothing at all
+    assert_int_equal(join(segment, 3, segment, 2, &again), ERR_INVALID); // a part twice
+    assert_int_equal(join(segment, 0, segment, 2, &again), 0);           // its beginning is missing
     assert_int_equal(again->info.utc_start_us, segment->info.utc_start_us);
     assert_int_equal(again->info.duration_us, 2000000);
     assert_int_equal(segment_frames(again), 0);
     assert_int_equal(again->part_count, 2);
     segment_unref(&again);
-    segment_unref(&other);
     segment_unref(&segment);
+    tracks_unref(&tracks);
+}
+
+static void cmaf_segment_from_bytes_lasts_to_the_end_of_the_leading_track(void **state)
+{
+    (void)state;
+    struct tracks *tracks = camera_tracks();
+    struct frames frames = {0};
+    camera_frames(&frames, 0, 500000, 50);
+    for (unsigned i = 0; i < 10; i++) // audio goes on alone
+        frames_add(&frames, frame_make(1, i, ticks_from_us(START_US + 600000, 48000) + 1024 * i, 4,
+                                       FRAME_KEY));
+    struct segment *segment = segment_of(tracks, &frames, 5, 500000), *again;
+    struct buf *bytes = bytes_of_segment(segment);
+    assert_int_equal(segment->part_count, 2);
+    assert_int_equal(cmaf_segment_from_bytes(&bytes, tracks, &again), 0);
+    assert_int_equal(again->info.duration_us, 520000);
+    segment_unref(&again);
+    segment_unref(&segment);
+    frames_drop(&frames);
     tracks_unref(&tracks);
 }
 
@@ -248,5 +281,6 @@ TEST_MAIN(TEST(cmaf_segment_is_made_once_of_all_parts),
           TEST(cmaf_segment_from_bytes_frames_outlive_the_segment),
           TEST(cmaf_segment_from_bytes_any_damage_is_refused),
           TEST(cmaf_segment_from_bytes_checks_that_chunks_belong_together),
+          TEST(cmaf_segment_from_bytes_lasts_to_the_end_of_the_leading_track),
           TEST(cmaf_segment_heads_are_the_same_from_frames_and_from_bytes),
           TEST(cmaf_segment_of_real_media_survives_unpacking))

@@ -153,6 +153,47 @@ static void cmaf_chunk_write_camera_is_golden(void **state)
     tracks_unref(&tracks);
 }
 
+static void cmaf_chunk_write_b_frames_are_golden(void **state)
+{
+    (void)state;
+    struct tracks *tracks = camera_tracks();
+    struct frames frames = {0};
+    static const int32_t cts[] = {7200, -3600, 0, 3600};
+    for (unsigned i = 0; i < 4; i++) {
+        frames_add(&frames,
+                   frame_make(0, i, 1000000 + 3600 * (int)i, 6, i & 1 ? 0 : FRAME_DROPPABLE));
+        frames.frame[i]->cts = cts[i];
+    }
+    struct buf *chunk = chunk_of(tracks, &frames);
+    assert_golden("fragment/b_frames.txt", buf_bytes(chunk));
+    buf_unref(&chunk);
+    frames_drop(&frames);
+    tracks_unref(&tracks);
+}
+
+static void cmaf_chunk_write_prft_speaks_of_the_leading_track(void **state)
+{
+    (void)state;
+    struct track track[2] = {aac_track_of("1188"), h264_track_of(AVCC)};
+    struct tracks *tracks = tracks_new(track, 2);
+    struct frames frames = {0};
+    frames_add(&frames, frame_make(0, 0, 48000, 6, FRAME_KEY));
+    frames_add(&frames, frame_make(1, 0, 90000 * 3, 6, FRAME_KEY));
+    struct buf *chunk = chunk_of(tracks, &frames);
+    const uint8_t *prft = chunk->data + CMAF_UUID_SIZE;
+    assert_int_equal(mp4_u32_at(prft + 12), 2);
+    assert_int_equal(mp4_u64_at(prft + 16), cmaf_ntp_time(3, 1));
+    assert_int_equal(mp4_u64_at(prft + 24), 90000 * 3);
+    buf_unref(&chunk);
+    frame_unref(&frames.frame[1]); // without it, of what there is
+    frames.count = 1;
+    chunk = chunk_of(tracks, &frames);
+    assert_int_equal(mp4_u32_at(chunk->data + CMAF_UUID_SIZE + 12), 1);
+    buf_unref(&chunk);
+    frames_drop(&frames);
+    tracks_unref(&tracks);
+}
+
 static struct cmaf_head head_of(const struct tracks *tracks, struct buf *chunk)
 {
     struct cmaf_head head;
@@ -251,6 +292,7 @@ static void cmaf_chunk_write_durations_follow_the_rule(void **state)
 {
     (void)state;
     struct track track[2] = {h264_track_of(AVCC), g711_track_of(CODEC_PCMA)};
+    track[0].fps_num = 30;
     struct tracks *tracks = tracks_new(track, 2);
     struct frames frames = {0};
     // The distance to the next; for the last one its own duration.
@@ -264,14 +306,14 @@ static void cmaf_chunk_write_durations_follow_the_rule(void **state)
     // Time that stands still, runs back, or leaps further than a field can say.
     frames.frame[1]->dts = 1000;
     frames.frame[2]->dts = 900;
-    assert_durations(tracks, &frames, (uint32_t[]){0, 0, 3600});
+    assert_durations(tracks, &frames, (uint32_t[]){0, 0, 3000});
     frames.frame[1]->dts = INT64_MAX;
-    assert_durations(tracks, &frames, (uint32_t[]){UINT32_MAX, 0, 3600});
+    assert_durations(tracks, &frames, (uint32_t[]){UINT32_MAX, 0, 3000});
     frames_drop(&frames);
     // Alone: the usual one of the track, or 1/25 s.
     frames_add(&frames, frame_make(0, 0, 1000, 4, FRAME_KEY));
     frames_add(&frames, frame_make(1, 0, 1000, 4, FRAME_KEY));
-    assert_durations(tracks, &frames, (uint32_t[]){3600, 320});
+    assert_durations(tracks, &frames, (uint32_t[]){3000, 320});
     frames_drop(&frames);
     tracks_unref(&tracks);
 }
@@ -427,6 +469,8 @@ static void cmaf_files_decode_without_a_word(void **state)
 TEST_MAIN(TEST(cmaf_init_write_camera_is_golden),
           TEST(cmaf_init_write_every_codec_comes_back_equal),
           TEST(cmaf_init_write_at_adds_only_edit_lists), TEST(cmaf_chunk_write_camera_is_golden),
+          TEST(cmaf_chunk_write_b_frames_are_golden),
+          TEST(cmaf_chunk_write_prft_speaks_of_the_leading_track),
           TEST(cmaf_chunk_write_half_a_second_costs_what_the_page_says),
           TEST(cmaf_chunk_write_payload_is_by_reference_and_by_track),
           TEST(cmaf_chunk_write_equal_frames_give_equal_bytes),

@@ -9,24 +9,31 @@
 #include "format/mp4_parse.h"
 #include "media_file.h"
 
+#include "mp4_box.h"
+
 #define SECOND 1000000LL
 enum { SEGMENTS = 6 };
 
-// Six segments of two seconds with a key frame each second, in parts of half a second.
+// Six segments of two seconds with a key frame each second, in parts.
 struct past {
     struct tracks *tracks;
     struct segment *segment[SEGMENTS];
 };
 
-static void past_make(struct past *past)
+static void past_make_parts(struct past *past, int64_t part_us)
 {
     past->tracks = camera_tracks();
     for (unsigned i = 0; i < SEGMENTS; i++) {
         struct frames frames = {0};
         camera_frames(&frames, i * 2 * SECOND, 2 * SECOND, 25);
-        past->segment[i] = segment_of(past->tracks, &frames, 1700000000 + i, 500000);
+        past->segment[i] = segment_of(past->tracks, &frames, 1700000000 + i, part_us);
         frames_drop(&frames);
     }
+}
+
+static void past_make(struct past *past)
+{
+    past_make_parts(past, 500000);
 }
 
 static void past_drop(struct past *past)
@@ -182,6 +189,91 @@ static void mp4_file_cut_begins_at_the_key_frame_before_and_shows_from_the_time_
     past_drop(&past);
 }
 
+// The n-th edit list of a file: how long it shows media in microseconds, and from where in the
+// track's ticks; *wait_us: how long nothing is shown before that.
+static int64_t edit_of(const struct mp4_file *file, unsigned n, int64_t *wait_us, int64_t *media)
+{
+    struct buf *head = chain_join(mp4_file_head(file));
+    const uint8_t *elst = head->data;
+    for (unsigned i = 0; i <= n; i++) {
+        elst = memmem(elst + 1, head->length - (size_t)(elst + 1 - head->data), "elst", 4);
+        assert_non_null(elst);
+    }
+    const uint8_t *row = elst + 12;
+    *wait_us = 0;
+    if (mp4_u32_at(elst + 8) == 2) {
+        *wait_us = ticks_to_us((int64_t)mp4_u64_at(row), 90000);
+        assert_int_equal(mp4_u64_at(row + 8), UINT64_MAX);
+        row += 20;
+    }
+    int64_t shown_us = ticks_to_us((int64_t)mp4_u64_at(row), 90000);
+    *media = (int64_t)mp4_u64_at(row + 8);
+    buf_unref(&head);
+    return shown_us;
+}
+
+static void mp4_file_edit_lists_show_the_range(void **state)
+{
+    (void)state;
+    struct past past;
+    past_make(&past);
+    int64_t wait, media;
+    struct mp4_file *file = file_of(&past, 3300000, 7500000);
+    assert_about(edit_of(file, 0, &wait, &media), 4200000);
+    assert_int_equal(media, 27000); // 0.3 s of pictures are decoded and not shown
+    assert_int_equal(wait, 0);
+    assert_about(edit_of(file, 1, &wait, &media), 4200000);
+    mp4_file_free(&file);
+    // Past the media at both ends; the sound may end a little later than the picture.
+    file = file_of(&past, -5 * SECOND, 100 * SECOND);
+    int64_t shown = edit_of(file, 0, &wait, &media);
+    assert_true(shown >= 12 * SECOND && shown < 12 * SECOND + 25000);
+    assert_int_equal(media, 0);
+    mp4_file_free(&file);
+    past_drop(&past);
+    // Sound that begins later is waited for, and ends with the picture.
+    struct tracks *tracks = camera_tracks();
+    struct frames frames = {0};
+    camera_frames(&frames, 0, 2 * SECOND, 25);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < frames.count; i++) {
+        struct frame *frame = frames.frame[i];
+        if (frame->track == 1 && frame->dts < ticks_from_us(START_US + SECOND, 48000))
+            frame_unref(&frame);
+        else
+            frames.frame[kept++] = frame;
+    }
+    frames.count = kept;
+    struct segment *segment = segment_of(tracks, &frames, 1, 500000);
+    file = mp4_file_new(START_US + 200000, START_US + 1500000);
+    assert_int_equal(add(file, segment), 0);
+    assert_int_equal(mp4_file_finish(file), 0);
+    shown = edit_of(file, 1, &wait, &media);
+    assert_int_equal(media, 0);
+    assert_true(wait >= 800000 && wait < 822000);
+    assert_about(shown + wait, 1300000);
+    mp4_file_free(&file);
+    segment_unref(&segment);
+    frames_drop(&frames);
+    tracks_unref(&tracks);
+}
+
+static void mp4_file_key_frame_inside_a_part_begins_the_file(void **state)
+{
+    (void)state;
+    struct past past;
+    past_make_parts(&past, 700000); // the key at 3.0 s is in the part from 2.7 s on
+    struct mp4_file *file = file_of(&past, 3300000, 7500000);
+    struct seen seen = look_at(file, past.segment);
+    assert_true(seen.first_is_key);
+    assert_about(seen.first[0], -300000);
+    assert_int_equal(seen.count[0], 113);
+    // The sound that covers that moment begins before it, by less than a frame.
+    assert_true(seen.first[1] <= -300000 && seen.first[1] > -322000);
+    mp4_file_free(&file);
+    past_drop(&past);
+}
+
 static void mp4_file_range_beyond_the_media_shows_what_there_is(void **state)
 {
     (void)state;
@@ -257,8 +349,8 @@ static void mp4_file_holes_are_left_out(void **state)
     (void)state;
     struct past past;
     past_make(&past);
-    // Segments 0 and 1, then 4 and 5: four seconds are missing.
-    struct segment *have[4] = {past.segment[0], past.segment[1], past.segment[4], past.segment[5]};
+    // Two seconds are missing, and then two more.
+    struct segment *have[4] = {past.segment[0], past.segment[2], past.segment[4], past.segment[5]};
     struct mp4_file *file = mp4_file_new(START_US + 500000, START_US + 11500000);
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(add(file, have[i]), 0);
@@ -275,6 +367,8 @@ static void mp4_file_holes_are_left_out(void **state)
         }
     }
     assert_int_equal(pictures, (11500 - 4000) / 40 + 1);
+    int64_t wait, media;
+    assert_about(edit_of(file, 0, &wait, &media), 7 * SECOND);
     mp4_movie_free(&movie);
     buf_unref(&bytes);
     mp4_file_free(&file);
@@ -511,6 +605,8 @@ static void mp4_file_of_real_media_plays_and_begins_where_asked(void **state)
 
 TEST_MAIN(TEST(mp4_file_whole_range_has_every_frame_in_its_place),
           TEST(mp4_file_cut_begins_at_the_key_frame_before_and_shows_from_the_time_asked),
+          TEST(mp4_file_edit_lists_show_the_range),
+          TEST(mp4_file_key_frame_inside_a_part_begins_the_file),
           TEST(mp4_file_range_beyond_the_media_shows_what_there_is),
           TEST(mp4_file_any_range_of_bytes_is_the_same),
           TEST(mp4_file_is_the_same_wherever_the_segments_come_from),

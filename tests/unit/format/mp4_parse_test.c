@@ -234,11 +234,11 @@ static void mp4_movie_left_out_names_what_cannot_be_used(void **state)
 // ---- made by hand
 // -----------------------------------------------------------------------------------
 
-// A moov with an H.264 track of id 1 without samples, mvex, and perhaps an edit list.
-static struct buf *empty_moov(const struct mp4_edit *edits, unsigned edit_count)
+// A moov with a track of id 1 without samples (it is dropped), mvex, and perhaps an edit list.
+static struct buf *empty_moov_of(struct track *track, const struct mp4_edit *edits,
+                                 unsigned edit_count)
 {
-    struct track track = h264_track_of(AVCC);
-    struct mp4_trak trak = {.track = &track, .id = 1, .edits = edits, .edit_count = edit_count};
+    struct mp4_trak trak = {.track = track, .id = 1, .edits = edits, .edit_count = edit_count};
     struct writer out = {0};
     size_t moov = mp4_box_open(&out, "moov");
     mp4_mvhd_write(&out, 0, 0, 1);
@@ -251,8 +251,14 @@ static struct buf *empty_moov(const struct mp4_edit *edits, unsigned edit_count)
     mp4_box_close(&out, trex);
     mp4_box_close(&out, mvex);
     mp4_box_close(&out, moov);
-    track_fini(&track);
+    track_fini(track);
     return writer_take(&out);
+}
+
+static struct buf *empty_moov(const struct mp4_edit *edits, unsigned edit_count)
+{
+    struct track track = h264_track_of(AVCC);
+    return empty_moov_of(&track, edits, edit_count);
 }
 
 static struct mp4_movie *empty_movie(const struct mp4_edit *edits, unsigned edit_count)
@@ -357,12 +363,13 @@ static void mp4_movie_add_fragment_broken_ones_leave_nothing(void **state)
     (void)state;
     struct mp4_movie *movie = empty_movie(NULL, 0);
     struct mp4_sample sample;
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 9; i-- > 0;) {
         struct moof moof;
         moof_begin(&moof);
         moof_traf(&moof, 1, 0, 0);
         TRUN(&moof, 0x1, 1, 500); // a good one first
-        moof_traf(&moof, 1, 0, i == 0 ? INT64_MAX : 0);
+        if (i != 8)
+            moof_traf(&moof, 1, 0, i == 0 ? INT64_MAX : 0);
         if (i == 1)
             TRUN(&moof, 0x1, 3, 0xf0000000); // before the file
         if (i == 2)
@@ -375,10 +382,17 @@ static void mp4_movie_add_fragment_broken_ones_leave_nothing(void **state)
             moof_trun(&moof, 0, NULL, 0);
         if (i == 6)
             moof_traf(&moof, 1, 1, 0); // a base data offset is promised
-        uint64_t offset = i == 7 ? 1ULL << 63 : 1000;
+        uint64_t offset = i == 7 ? 1ULL << 63 : i == 8 ? INT64_MAX - 550 : 1000;
         assert_int_equal(moof_add(&moof, movie, offset), ERR_INVALID);
         assert_int_equal(mp4_movie_next(movie, &sample), ERR_NOT_FOUND);
     }
+    // Nor did time go on.
+    struct moof good;
+    moof_begin(&good);
+    moof_traf(&good, 1, 0, -1);
+    TRUN(&good, 0x1, 1, 500);
+    assert_int_equal(moof_add(&good, movie, 1000), 0);
+    assert_next(movie, 0, 1500, 100, false);
     assert_int_equal(mp4_movie_add_fragment(movie, bytes_of("\0\0\0\10mdat", 8), 0), ERR_INVALID);
     mp4_movie_free(&movie);
 }
@@ -408,6 +422,23 @@ static void mp4_movie_next_leaves_out_samples_without_bytes_and_huge_ones(void *
     assert_int_equal(moof_add(&moof, movie, 0), 0);
     assert_int_equal(mp4_movie_next(movie, &sample), ERR_NOT_FOUND);
     mp4_movie_free(&movie);
+}
+
+static void mp4_movie_next_sound_is_always_key(void **state)
+{
+    (void)state;
+    struct track track = aac_track_of("1188");
+    struct buf *moov = empty_moov_of(&track, NULL, 0);
+    struct mp4_movie *movie;
+    struct moof moof;
+    assert_int_equal(mp4_movie_parse(buf_bytes(moov), &movie), 0);
+    moof_begin(&moof);
+    moof_traf(&moof, 1, 0, 0);
+    TRUN(&moof, 1, 1, 0); // the flags of trex say that it is none
+    assert_int_equal(moof_add(&moof, movie, 0), 0);
+    assert_next(movie, 0, 0, 100, true);
+    mp4_movie_free(&movie);
+    buf_unref(&moov);
 }
 
 static void mp4_movie_edit_lists_shift_decode_times(void **state)
@@ -458,6 +489,9 @@ static void mp4_sample_payload_is_canonical(void **state)
     assert_int_equal(mp4_sample_payload(movie, &sample, bytes_of(bytes, 30), &payload),
                      ERR_INVALID);
     assert_null(payload);
+    // Whole units, but not all that the sample has.
+    assert_int_equal(mp4_sample_payload(movie, &sample, bytes_of(bytes, 24), &payload),
+                     ERR_INVALID);
     sample.length = 23; // cut inside the slice
     assert_int_equal(mp4_sample_payload(movie, &sample, bytes_of(bytes, 23), &payload),
                      ERR_INVALID);
@@ -524,5 +558,6 @@ TEST_MAIN(TEST(mp4_movie_parse_progressive_files), TEST(mp4_movie_parse_fragment
           TEST(mp4_movie_add_fragment_several_runs_go_on_from_each_other),
           TEST(mp4_movie_add_fragment_broken_ones_leave_nothing),
           TEST(mp4_movie_next_leaves_out_samples_without_bytes_and_huge_ones),
-          TEST(mp4_movie_edit_lists_shift_decode_times), TEST(mp4_sample_payload_is_canonical),
-          TEST(mp4_movie_parse_cut_or_changed_is_survived), TEST(mp4_box_peek_tells_type_and_size))
+          TEST(mp4_movie_next_sound_is_always_key), TEST(mp4_movie_edit_lists_shift_decode_times),
+          TEST(mp4_sample_payload_is_canonical), TEST(mp4_movie_parse_cut_or_changed_is_survived),
+          TEST(mp4_box_peek_tells_type_and_size))

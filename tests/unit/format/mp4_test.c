@@ -229,6 +229,11 @@ static void mp4_stbl_is_read_back_sample_by_sample(void **state)
         assert_int_equal(mp4_table_parse(buf_bytes(body), 1, &table), 0);
         assert_int_equal(table.has_stss, mode >> 3 & 1);
         assert_int_equal(table.ctts.count > 0, mode >> 1 & 1);
+        if (mode & 2) // version 1 where there are negative offsets, else 0
+            assert_int_equal(table.ctts.data[-8], mode >> 2 & 1);
+        struct bytes stsz; // equal sizes have no table
+        assert_int_equal(mp4_box_find(buf_bytes(body), MP4_TYPE("stsz"), &stsz), 0);
+        assert_int_equal(stsz.length, mode & 1 ? 12 + 300 * 4 : 12);
         for (unsigned round = 0; round < 2; round++) {
             for (unsigned i = 0; i < 300; i++) {
                 assert_int_equal(mp4_table_next(&table, &found), 0);
@@ -368,6 +373,44 @@ static void mp4_table_parse_broken_tables_are_refused_or_end_early(void **state)
     }
 }
 
+static void mp4_table_next_hands_out_no_more_than_a_frame_may_be(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t size, wanted;
+    } list[] = {{FRAME_BYTES_MAX / 2, FRAME_BYTES_MAX}, {FRAME_BYTES_MAX + 1, 0}};
+    for (unsigned i = 0; i < 2; i++) {
+        struct writer out = {0};
+        struct mp4_table table;
+        struct mp4_raw_sample found;
+        TABLE(&out, "stts", 1, 0xffffffff, 1);
+        TABLE(&out, "stsc", 1, 1, 0xffffffff, 1);
+        TABLE(&out, "stco", 1, 10000);
+        TABLE(&out, "stsz", list[i].size, 0xffffffff);
+        assert_int_equal(mp4_table_parse(buf_bytes(out.buf), 160, &table), 0);
+        assert_int_equal(mp4_table_next(&table, &found), list[i].wanted ? 0 : ERR_NOT_FOUND);
+        if (list[i].wanted)
+            assert_int_equal(found.length, list[i].wanted);
+        writer_fini(&out);
+    }
+}
+
+static void mp4_table_parse_chunks_out_of_order_are_refused(void **state)
+{
+    (void)state;
+    for (uint32_t second = 1; second <= 3; second++) {
+        struct writer out = {0};
+        struct mp4_table table;
+        TABLE(&out, "stts", 1, 3, 10);
+        TABLE(&out, "stsc", 3, 1, 1, 1, second, 1, 1, 3, 1, 1);
+        TABLE(&out, "stco", 3, 500, 600, 700);
+        TABLE(&out, "stsz", 0, 3, 5, 6, 7);
+        assert_int_equal(mp4_table_parse(buf_bytes(out.buf), 1, &table),
+                         second == 2 ? 0 : ERR_INVALID);
+        writer_fini(&out);
+    }
+}
+
 static void mp4_table_next_offsets_do_not_wrap(void **state)
 {
     (void)state;
@@ -393,4 +436,6 @@ TEST_MAIN(TEST(mp4_box_next_reads_all_forms_of_size),
           TEST(mp4_stbl_time_that_runs_back_stands_still), TEST(mp4_table_parse_compact_sizes),
           TEST(mp4_table_next_pcm_comes_in_groups),
           TEST(mp4_table_parse_broken_tables_are_refused_or_end_early),
+          TEST(mp4_table_next_hands_out_no_more_than_a_frame_may_be),
+          TEST(mp4_table_parse_chunks_out_of_order_are_refused),
           TEST(mp4_table_next_offsets_do_not_wrap))

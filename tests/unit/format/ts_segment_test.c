@@ -2,6 +2,7 @@
 #include "cmaf_fixture.h"
 
 #include "format/ts_demux.h"
+#include "format/ts_mux.h"
 #include "format/ts_segment.h"
 #include "media_file.h"
 
@@ -9,14 +10,16 @@ static struct segment *camera_segment(struct tracks *tracks)
 {
     struct frames frames = {0};
     camera_frames(&frames, 0, 2000000, 50);
-    for (unsigned i = 0; i < frames.count; i++) // the payload of a picture must be NAL units
-        if (frames.frame[i]->track == 0) {
-            struct frame *frame = frames.frame[i];
+    for (unsigned i = 0; i < frames.count; i++) {
+        struct frame *frame = frames.frame[i];
+        frame->duration = frame->track ? 1024 : 3600;
+        if (frame->track == 0) { // the payload of a picture must be NAL units
             static const uint8_t key[] = {0x65, 0x88, 0x84}, other[] = {0x41, 0x9a, 0x02};
             memset(frame->buf->data, 0x55, frame->length);
             memcpy(frame->buf->data, (uint8_t[]){0, 0, 0, (uint8_t)(frame->length - 4)}, 4);
             memcpy(frame->buf->data + 4, frame_is_key(frame) ? key : other, 3);
         }
+    }
     struct segment *segment = segment_of(tracks, &frames, 1700000000, 500000);
     frames_drop(&frames);
     return segment;
@@ -74,6 +77,25 @@ static void ts_segment_has_every_frame_and_is_made_once(void **state)
     tracks_unref(&tracks);
 }
 
+static void ts_segment_collects_audio(void **state)
+{
+    (void)state;
+    struct tracks *tracks = camera_tracks();
+    struct segment *segment = camera_segment(tracks);
+    const struct chain *packets;
+    struct writer apart = {0};
+    struct ts_mux *mux;
+    assert_int_equal(ts_segment(segment, &packets), 0);
+    assert_int_equal(ts_mux_new(&mux, tracks, NULL), 0);
+    for (unsigned i = 0; i < segment->frame_count; i++)
+        ts_mux_frame(mux, segment->frames[i], &apart);
+    assert_true(packets->bytes + 50 * 188 < writer_length(&apart)); // of 94 frames in as many PES
+    ts_mux_free(&mux);
+    writer_fini(&apart);
+    segment_unref(&segment);
+    tracks_unref(&tracks);
+}
+
 static void ts_segment_from_archived_bytes_is_the_same(void **state)
 {
     (void)state;
@@ -83,9 +105,6 @@ static void ts_segment_from_archived_bytes_is_the_same(void **state)
     assert_int_equal(cmaf_segment_from_bytes(&bytes, tracks, &past), 0);
     const struct chain *live, *read;
     assert_int_equal(ts_segment(past, &read), 0);
-    // Frames from bytes have durations; ours have none: the muxer collects audio by them.
-    for (unsigned i = 0; i < segment->frame_count; i++)
-        segment->frames[i]->duration = segment->frames[i]->track ? 1024 : 3600;
     assert_int_equal(ts_segment(segment, &live), 0);
     struct buf *one = chain_join(live), *two = chain_join(read);
     assert_int_equal(one->length, two->length);
@@ -152,7 +171,7 @@ static void ts_segment_of_real_media_decodes_in_a_row(void **state)
     media_free(&media);
 }
 
-TEST_MAIN(TEST(ts_segment_has_every_frame_and_is_made_once),
+TEST_MAIN(TEST(ts_segment_has_every_frame_and_is_made_once), TEST(ts_segment_collects_audio),
           TEST(ts_segment_from_archived_bytes_is_the_same),
           TEST(ts_segment_of_codecs_that_ts_has_not_is_unsupported),
           TEST(ts_segment_of_real_media_decodes_in_a_row))
