@@ -26,8 +26,14 @@ struct conn;
 struct http_server;
 struct http_request;
 
-enum http_method { HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_PUT = 8, HTTP_DELETE = 16,
-                   HTTP_OPTIONS = 32 };
+enum http_method {
+    HTTP_GET = 1,
+    HTTP_HEAD = 2,
+    HTTP_POST = 4,
+    HTTP_PUT = 8,
+    HTTP_DELETE = 16,
+    HTTP_OPTIONS = 32
+};
 
 // A route. The pattern is matched against the path's components from the end: "index.m3u8" matches
 // /any/name/index.m3u8 with prefix "any/name"; a star inside a component matches within it, so
@@ -65,10 +71,10 @@ const struct http_stats *http_server_stats(const struct http_server *server);
 
 // ---- request ----------------------------------------------------------------------------------
 enum http_method http_method(const struct http_request *request); // HEAD is seen as GET
-const char *http_path(const struct http_request *request);   // percent-decoded
-const char *http_prefix(const struct http_request *request); // see http_route
-const char *http_tail(const struct http_request *request);   // what the pattern matched
-const char *http_query(const struct http_request *request);  // raw, without '?'
+const char *http_path(const struct http_request *request);        // percent-decoded
+const char *http_prefix(const struct http_request *request);      // see http_route
+const char *http_tail(const struct http_request *request);        // what the pattern matched
+const char *http_query(const struct http_request *request);       // raw, without '?'
 bool http_query_get(const struct http_request *request, const char *key, char *out, size_t room);
 const char *http_header(const struct http_request *request, const char *name); // NULL when absent
 struct bytes http_body(const struct http_request *request);
@@ -112,8 +118,7 @@ struct http_body {
 // is 0 when 304 or 416 was sent, or UINT64_MAX for an unknown length. stop follows in every case; a
 // HEAD request gets it without proceed.
 void http_respond_stream(struct http_request *request, const char *type, int64_t length,
-                         const struct http_body *body, void *arg, uint64_t *first,
-                         uint64_t *count);
+                         const struct http_body *body, void *arg, uint64_t *first, uint64_t *count);
 // Moves the slices; *bytes holds nothing afterwards. True: go on, more fits. False: wait for
 // proceed, or the body is complete (the last byte of a known length was written). Not after stop.
 bool http_body_write(struct http_request *request, struct chain *bytes);

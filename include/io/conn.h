@@ -101,11 +101,11 @@ void conn_pause(struct conn *conn, bool paused);
 void conn_finish(struct conn *conn, enum reason reason);
 void conn_close(struct conn *conn, enum reason reason);
 
-const char *conn_name(const struct conn *conn);          // "192.0.2.1:5000", for logs
+const char *conn_name(const struct conn *conn); // "192.0.2.1:5000", for logs
 const struct address *conn_peer(const struct conn *conn);
 const struct address *conn_local(const struct conn *conn);
-uint64_t conn_bytes_in(const struct conn *conn);         // on the wire, TLS included
-uint64_t conn_bytes_out(const struct conn *conn);        // the same
+uint64_t conn_bytes_in(const struct conn *conn);  // on the wire, TLS included
+uint64_t conn_bytes_out(const struct conn *conn); // the same
 // When the socket last took or gave bytes, or something was queued that it has to take.
 int64_t conn_last_progress_us(const struct conn *conn);
 // Keeps at most this many unsent bytes in the kernel (TCP_NOTSENT_LOWAT).

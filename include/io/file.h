@@ -59,7 +59,7 @@ typedef void (*file_done_fn)(void *arg, const struct file_result *result);
 // done may be NULL. The op is invalid once done is called.
 struct file_op *file_open(struct file_queue *queue, const char *path, int flags, unsigned mode,
                           file_done_fn done, void *arg); // makes missing folders with O_CREAT
-void file_close(struct file **file); // never refused; *file may be NULL
+void file_close(struct file **file);                     // never refused; *file may be NULL
 // Appends at the end: where the file ended when it was opened, moved by file_append and
 // file_truncate, and never back by an error. value = bytes written. A short write is continued;
 // after an error some of the bytes may be there (file_truncate cuts them off).

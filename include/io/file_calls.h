@@ -17,7 +17,7 @@ struct file_calls {
     ssize_t (*write_at)(int descriptor, const struct iovec *vectors, int count, uint64_t offset);
     ssize_t (*read_at)(int descriptor, void *data, size_t length, uint64_t offset);
     ssize_t (*read_now)(int descriptor, void *data, size_t length, uint64_t offset); // RWF_NOWAIT
-    int (*sync)(int descriptor); // fdatasync
+    int (*sync)(int descriptor);                                                     // fdatasync
     int (*truncate)(int descriptor, uint64_t length);
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);

@@ -16,8 +16,8 @@ struct timeout {
     struct loop *loop;
     void (*run)(void *arg);
     void *arg;
-    int64_t due_us;   // monotonic; 0 when idle
-    uint32_t at;      // place in the loop's heap, from 1; 0 when not there. Private.
+    int64_t due_us; // monotonic; 0 when idle
+    uint32_t at;    // place in the loop's heap, from 1; 0 when not there. Private.
 };
 
 void timeout_init(struct timeout *timeout, struct loop *loop, void (*run)(void *arg), void *arg);

@@ -15,8 +15,8 @@ struct tls_context;
 enum { TLS_PSK_SIZE = 32, TLS_IDENTITY_MAX = 64 };
 
 // Dialling side: one identity and key. alpn: one protocol name. Count one; ERR_INVALID.
-MUST_USE int tls_psk_client(const char *identity, const uint8_t key[TLS_PSK_SIZE],
-                            const char *alpn, struct tls_context **out);
+MUST_USE int tls_psk_client(const char *identity, const uint8_t key[TLS_PSK_SIZE], const char *alpn,
+                            struct tls_context **out);
 // Accepting side: lookup is asked for the key of an identity; false refuses. on_alpn is asked with
 // what the client offered (the first name); false refuses with no_application_protocol.
 typedef bool (*tls_lookup_fn)(void *arg, const char *identity, uint8_t key[TLS_PSK_SIZE]);

@@ -18,12 +18,11 @@ MUST_USE int udp_open(struct loop *loop, const struct address *local,
                       void *arg, struct udp **out);
 // Two sockets on an even port and the one after it (RTP and RTCP; RFC 3550, 11). Port 0 of `local`:
 // a free pair; otherwise that port, which must be even (ERR_INVALID).
-MUST_USE int udp_open_pair(struct loop *loop, const struct address *local,
-                           void (*on_rtp)(void *arg, const uint8_t *, size_t,
-                                          const struct address *),
-                           void (*on_rtcp)(void *arg, const uint8_t *, size_t,
-                                           const struct address *),
-                           void *arg, struct udp **rtp, struct udp **rtcp);
+MUST_USE int
+udp_open_pair(struct loop *loop, const struct address *local,
+              void (*on_rtp)(void *arg, const uint8_t *, size_t, const struct address *),
+              void (*on_rtcp)(void *arg, const uint8_t *, size_t, const struct address *),
+              void *arg, struct udp **rtp, struct udp **rtcp);
 void udp_close(struct udp **udp); // no callback afterwards; may be called in one
 uint16_t udp_port(const struct udp *udp);
 // Sends one datagram, or drops it: what the system does not take is lost, as on the wire.

@@ -38,7 +38,7 @@ struct frame {
     uint64_t seq;        // given by the stream: grows by one, never reused in a run of the process
     int64_t arrived_us;  // monotonic
     uint64_t segment_number; // number of the segment this frame belongs to; given by the stream
-    struct buf *buf;     // one reference
+    struct buf *buf;         // one reference
     uint32_t offset, length; // the payload within buf
 };
 
@@ -47,7 +47,10 @@ struct frame *frame_new(unsigned track, struct buf **buf);
 struct frame *frame_ref(struct frame *frame);
 void frame_unref(struct frame **frame); // NULL is fine, is NULL afterwards
 long frame_live_count(void);            // frames that exist, for tests and metrics
-static inline bool frame_is_key(const struct frame *frame) { return frame->flags & FRAME_KEY; }
+static inline bool frame_is_key(const struct frame *frame)
+{
+    return frame->flags & FRAME_KEY;
+}
 static inline const uint8_t *frame_data(const struct frame *frame)
 {
     return frame->buf->data + frame->offset;

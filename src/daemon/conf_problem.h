@@ -31,7 +31,8 @@ struct conf_problems {
     char **file; // owned names, in the order of their first appearance
     unsigned file_count;
     size_t errors, warnings; // also of those that are not kept
-    bool structure; // a block is not closed or a word of the file unknown: what stands there is unsure
+    bool structure; // a block is not closed or a word of the file unknown: what stands there is
+                    // unsure
 };
 
 void conf_problems_init(struct conf_problems *problems); // a zeroed one is the same

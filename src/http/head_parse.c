@@ -76,8 +76,8 @@ static int check_request_line(struct bytes in, const char **why)
 struct collector {
     llhttp_t parser; // first: callbacks get its address
     struct head *head;
-    size_t used;     // of head->text
-    char *at;        // where the string under way begins; NULL: none
+    size_t used; // of head->text
+    char *at;    // where the string under way begins; NULL: none
     bool too_many;
     bool complete;
 };
@@ -244,8 +244,7 @@ static int check(struct head *head, const char **why)
         return 417;
     head->expects_continue = expect && head->minor == 1;
     const char *connection = head_field(head, "Connection");
-    head->keep_alive = head->minor == 1 ||
-                       (connection && head_has_token(connection, "keep-alive"));
+    head->keep_alive = head->minor == 1 || (connection && head_has_token(connection, "keep-alive"));
     for (unsigned i = 0; i < head->field_count; i++) {
         if (text_equal_nocase(name_at(head, i), "Connection") &&
             head_has_token(head->text + head->field[i].value, "close"))

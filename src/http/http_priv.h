@@ -56,8 +56,8 @@ struct http_request {
     struct head head;
     enum http_method method; // HEAD as GET, see head_only; 0: none that we know
     bool head_only;
-    bool handling;   // inside its handler: an immediate answer is finished after it
-    bool done_early; // was answered inside its handler
+    bool handling;               // inside its handler: an immediate answer is finished after it
+    bool done_early;             // was answered inside its handler
     char *path, *prefix, *query; // owned; NULL before they are known
     const char *tail;            // in path
     struct buf *body;            // owned, or NULL
@@ -68,8 +68,8 @@ struct http_request {
     // The answer.
     enum answer_state state;
     bool close_after, chunked;
-    struct writer extra; // header lines
-    char etag[96];       // with its quotes; empty when none
+    struct writer extra;            // header lines
+    char etag[96];                  // with its quotes; empty when none
     const struct http_body *stream; // NULL once it was stopped or none
     void *stream_arg;
     void (*stop)(void *arg); // due at the end of the turn

@@ -17,8 +17,7 @@ static bool number(const char **at, uint64_t *out)
     return *at != begin;
 }
 
-enum range_result range_parse(const char *header, uint64_t length, uint64_t *first,
-                              uint64_t *count)
+enum range_result range_parse(const char *header, uint64_t length, uint64_t *first, uint64_t *count)
 {
     uint64_t from, to = UINT64_MAX;
     *first = 0;

@@ -54,8 +54,7 @@ static bool split_target(struct http_request *request)
            path_is_clean(request->path);
 }
 
-struct http_request *http_request_new(struct http_conn *owner, struct head *head,
-                                      struct bytes body)
+struct http_request *http_request_new(struct http_conn *owner, struct head *head, struct bytes body)
 {
     struct http_request *request = mem_alloc(sizeof(*request));
     request->owner = owner;

@@ -175,8 +175,7 @@ static void answer_not_modified(struct http_request *request)
     send_whole(request, &head, NULL);
 }
 
-int response_select(struct http_request *request, uint64_t length, uint64_t *first,
-                    uint64_t *count)
+int response_select(struct http_request *request, uint64_t length, uint64_t *first, uint64_t *count)
 {
     char text[96];
     *first = 0;

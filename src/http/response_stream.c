@@ -43,8 +43,7 @@ static void finish(struct http_request *request, bool whole)
 }
 
 void http_respond_stream(struct http_request *request, const char *type, int64_t length,
-                         const struct http_body *body, void *arg, uint64_t *first,
-                         uint64_t *count)
+                         const struct http_body *body, void *arg, uint64_t *first, uint64_t *count)
 {
     ENSURE(request->state == ANSWER_NONE);
     int status = 200;

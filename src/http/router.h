@@ -13,7 +13,7 @@ struct router {
         unsigned ending_length;
         unsigned parts;   // components of the pattern
         unsigned literal; // characters that are not stars: the more, the better
-    } *entries;           // best first
+    } * entries;          // best first
     size_t count, capacity;
 };
 

@@ -80,8 +80,7 @@ uint16_t address_port(const struct address *address)
 {
     if (!address->length)
         return 0;
-    return ntohs(address->any.sa_family == AF_INET6 ? address->v6.sin6_port
-                                                    : address->v4.sin_port);
+    return ntohs(address->any.sa_family == AF_INET6 ? address->v6.sin6_port : address->v4.sin_port);
 }
 
 bool address_from_system(const struct sockaddr *from, socklen_t length, struct address *out)

@@ -430,8 +430,8 @@ static ssize_t receive_some(struct conn *conn, size_t *room)
         *room = CONN_IN_MAX - conn->in_length;
     if (!in_grow(conn, *room))
         return CONN_AGAIN;
-    ssize_t got = conn->transport->receive(conn, conn->in + conn->in_start + conn->in_length,
-                                           *room);
+    ssize_t got =
+        conn->transport->receive(conn, conn->in + conn->in_start + conn->in_length, *room);
     if (got > 0) {
         conn->in_length += (uint32_t)got;
         size_t eaten = offer(conn, conn->in + conn->in_start, conn->in_length);

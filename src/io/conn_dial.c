@@ -128,8 +128,7 @@ static int attempt_begin(struct conn *conn, struct attempt *attempt, const struc
         socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (attempt->descriptor < 0)
         return errno;
-    if (connect(attempt->descriptor, &address->any, address->length) != 0 &&
-        errno != EINPROGRESS) {
+    if (connect(attempt->descriptor, &address->any, address->length) != 0 && errno != EINPROGRESS) {
         int error = errno;
         close(attempt->descriptor);
         attempt->descriptor = -1;

@@ -17,11 +17,11 @@ struct conn_pair_end {
     struct conn *conn;           // NULL when gone
     struct conn_pair_end *other; // freed together with it, when both conns are gone
     struct loop *loop;
-    size_t piece;       // most bytes taken in one tick; 0: all
-    uint8_t *sent;      // PIPE_ROOM bytes: what the other end has not taken yet
+    size_t piece;  // most bytes taken in one tick; 0: all
+    uint8_t *sent; // PIPE_ROOM bytes: what the other end has not taken yet
     size_t sent_length;
-    bool shut;          // nothing more comes from this end
-    bool stalled;       // what this end sends is held back
+    bool shut;    // nothing more comes from this end
+    bool stalled; // what this end sends is held back
     bool broken;
     struct defer tick;
 };

@@ -37,41 +37,41 @@ struct conn_tls;      // conn_tls.c
 
 struct conn {
     uint32_t magic;
-    uint8_t state;          // enum conn_state
-    bool blocked : 1;       // the transport took less than it was given
-    bool paused : 1;        // by the owner
-    bool ended : 1;         // the peer's end was received
-    bool finishing : 1;     // conn_finish was called
-    bool shut : 1;          // our end was sent; waiting for the peer's
-    bool drain_due : 1;     // the queue was over CONN_OUT_LOW
-    bool try_due : 1;       // conn_try_write took less than it was given
-    bool offering : 1;      // inside on_data
-    bool offer_again : 1;   // what on_data leaves is to be offered in the next turn
-    uint8_t reason;         // enum reason: of closing, or of finishing
-    uint8_t trouble;        // enum reason: what the transport met
-    int descriptor;         // -1: none
-    uint32_t held;          // bytes the transport took and could not send yet
-    uint32_t watched;       // libev events of watcher; 0: stopped
+    uint8_t state;        // enum conn_state
+    bool blocked : 1;     // the transport took less than it was given
+    bool paused : 1;      // by the owner
+    bool ended : 1;       // the peer's end was received
+    bool finishing : 1;   // conn_finish was called
+    bool shut : 1;        // our end was sent; waiting for the peer's
+    bool drain_due : 1;   // the queue was over CONN_OUT_LOW
+    bool try_due : 1;     // conn_try_write took less than it was given
+    bool offering : 1;    // inside on_data
+    bool offer_again : 1; // what on_data leaves is to be offered in the next turn
+    uint8_t reason;       // enum reason: of closing, or of finishing
+    uint8_t trouble;      // enum reason: what the transport met
+    int descriptor;       // -1: none
+    uint32_t held;        // bytes the transport took and could not send yet
+    uint32_t watched;     // libev events of watcher; 0: stopped
     struct loop *loop;
     const struct conn_transport *transport; // NULL while connecting and when closed
     const struct conn_events *events;
     void *arg;
-    struct chain out;       // not yet taken by the transport
-    uint8_t *in;            // received and not eaten: in_length bytes at in_start; NULL when none
+    struct chain out; // not yet taken by the transport
+    uint8_t *in;      // received and not eaten: in_length bytes at in_start; NULL when none
     uint32_t in_start, in_length, in_room;
     struct ev_io watcher;
-    struct defer work;      // end of turn: flush, or report and free
-    struct defer resume;    // next turn: offer input again
-    struct timeout timer;   // connecting, handshake, finishing
+    struct defer work;    // end of turn: flush, or report and free
+    struct defer resume;  // next turn: offer input again
+    struct timeout timer; // connecting, handshake, finishing
     struct address peer;
-    char *name;             // made when asked for
-    struct address *local;  // made when asked for
+    char *name;            // made when asked for
+    struct address *local; // made when asked for
     uint64_t bytes_in, bytes_out;
     int64_t progress_us;
     union {
-        struct conn_dial *dial;          // while CONNECTING
-        struct conn_tls *tls;            // transport TLS
-        struct conn_pair_end *pair_end;  // transport pair
+        struct conn_dial *dial;         // while CONNECTING
+        struct conn_tls *tls;           // transport TLS
+        struct conn_pair_end *pair_end; // transport pair
     };
 };
 
@@ -83,10 +83,10 @@ extern const struct conn_transport conn_tls;
 // conn.c
 struct conn *conn_new(struct loop *loop, const struct conn_events *events, void *arg);
 bool conn_wants_read(const struct conn *conn);
-void conn_readable(struct conn *conn); // the transport has bytes, its end, or trouble
+void conn_readable(struct conn *conn);       // the transport has bytes, its end, or trouble
 void conn_readable_later(struct conn *conn); // the same, in the next turn
-void conn_writable(struct conn *conn); // the transport may take bytes again
-void conn_opened(struct conn *conn);   // becomes OPEN; calls on_open
+void conn_writable(struct conn *conn);       // the transport may take bytes again
+void conn_opened(struct conn *conn);         // becomes OPEN; calls on_open
 void conn_trouble_close(struct conn *conn);
 
 // conn_tcp.c: takes the descriptor.

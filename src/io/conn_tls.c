@@ -47,12 +47,12 @@ struct conn_tls {
     uint8_t *held; // ciphertext the socket did not take; conn->held bytes at held_start
     size_t held_start;
     char identity[TLS_IDENTITY_MAX];
-    uint8_t reason;      // enum reason: what a callback found wrong, NONE
-    bool established;    // the handshake is done and was good
-    bool failed;         // OpenSSL's state is of no more use
-    bool input_ended;    // the socket gave its end
-    bool input_trouble;  // the socket gave an error; conn->trouble
-    bool input_drained;  // the socket had less than was asked for: do not ask again now
+    uint8_t reason;     // enum reason: what a callback found wrong, NONE
+    bool established;   // the handshake is done and was good
+    bool failed;        // OpenSSL's state is of no more use
+    bool input_ended;   // the socket gave its end
+    bool input_trouble; // the socket gave an error; conn->trouble
+    bool input_drained; // the socket had less than was asked for: do not ask again now
 };
 
 static uint8_t wire[WIRE_SIZE];

@@ -32,12 +32,12 @@ struct dns_query {
     struct loop *loop;
     void (*on_done)(void *arg, int err, const struct address *addresses, unsigned count);
     void *arg;
-    ares_channel channel;   // NULL for literals and when it could not be made
-    struct list sockets;    // struct dns_socket
-    struct timeout retry;   // when c-ares wants to look at its own timeouts
-    struct timeout limit;   // of the whole
+    ares_channel channel; // NULL for literals and when it could not be made
+    struct list sockets;  // struct dns_socket
+    struct timeout retry; // when c-ares wants to look at its own timeouts
+    struct timeout limit; // of the whole
     struct defer answering;
-    bool answered;          // err, addresses and count are final
+    bool answered; // err, addresses and count are final
     int err;
     unsigned count;
     struct address addresses[DNS_ADDRESSES_MAX];

@@ -157,8 +157,8 @@ bool file_queue_flush(struct file_queue *queue, int64_t timeout_us)
     ENSURE(!queue->delivering);
     // A timer of the system: tests may have stopped now_us, and this really waits.
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    struct itimerspec limit = {.it_value = {.tv_sec = timeout_us / US_PER_S,
-                                            .tv_nsec = timeout_us % US_PER_S * 1000 + 1}};
+    struct itimerspec limit = {
+        .it_value = {.tv_sec = timeout_us / US_PER_S, .tv_nsec = timeout_us % US_PER_S * 1000 + 1}};
     ENSURE(timer >= 0 && timerfd_settime(timer, 0, &limit, NULL) == 0);
     struct pollfd fds[2] = {{.fd = queue->shared->event, .events = POLLIN},
                             {.fd = timer, .events = POLLIN}};
@@ -176,8 +176,7 @@ void file_queue_stats(const struct file_queue *queue, struct file_stats *out)
     *out = queue->stats;
     struct list_node *first = list_first(&queue->outstanding);
     if (first)
-        out->oldest_us =
-            now_us() - LIST_OWNER(first, struct file_op, outstanding)->submitted_us;
+        out->oldest_us = now_us() - LIST_OWNER(first, struct file_op, outstanding)->submitted_us;
 }
 
 // ---- completion --------------------------------------------------------------------------------
@@ -324,8 +323,7 @@ static struct file_op *file_op_of(struct file *file, enum file_kind kind, file_d
 }
 
 // Moves the chain into the op; NULL and an empty chain when there is no op or no room.
-static struct file_op *with_chain(struct file_queue *queue, struct file_op *op,
-                                  struct chain *chain)
+static struct file_op *with_chain(struct file_queue *queue, struct file_op *op, struct chain *chain)
 {
     if (op && queue->stats.bytes_queued + chain->bytes > FILE_QUEUE_BYTES_MAX) {
         queue->stats.refused++;

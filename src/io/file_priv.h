@@ -59,8 +59,8 @@ struct file_op {
     // Results; the worker's until the op is in `completed`.
     int err, os_error;
     int64_t value;
-    struct buf *data;   // made at submit, for FILE_READ
-    uint8_t *raw;       // made by the worker with malloc, length raw_length; NULL when none
+    struct buf *data; // made at submit, for FILE_READ
+    uint8_t *raw;     // made by the worker with malloc, length raw_length; NULL when none
     size_t raw_length;
 };
 

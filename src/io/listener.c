@@ -75,8 +75,7 @@ static void on_pause_over(void *arg)
 // A bound, listening socket or -1 with errno.
 static int open_socket(const struct address *address, bool dual)
 {
-    int descriptor =
-        socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int descriptor = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return -1;
     int on = 1, v6only = !dual;

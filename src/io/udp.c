@@ -28,8 +28,7 @@ struct udp {
     struct loop *loop;
     struct ev_io watcher;
     struct defer gone;
-    void (*on_datagram)(void *arg, const uint8_t *data, size_t length,
-                        const struct address *from);
+    void (*on_datagram)(void *arg, const uint8_t *data, size_t length, const struct address *from);
     void *arg;
     uint16_t port;
 };
@@ -180,7 +179,7 @@ uint16_t udp_port(const struct udp *udp)
 void udp_send(struct udp *udp, const void *data, size_t length, const struct address *to)
 {
     OBJ_CHECK(udp, UDP_MAGIC);
-    ssize_t sent = sendto(udp->descriptor, data, length, MSG_DONTWAIT | MSG_NOSIGNAL, &to->any,
-                          to->length);
+    ssize_t sent =
+        sendto(udp->descriptor, data, length, MSG_DONTWAIT | MSG_NOSIGNAL, &to->any, to->length);
     (void)sent; // lost on the way, as any datagram may be
 }

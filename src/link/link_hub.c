@@ -222,8 +222,8 @@ static void close_descriptor(struct link_hub *hub, int descriptor, const struct 
     conn_close(conn_accepted(hub->loop, descriptor, from, NULL, &no_events, NULL), REASON_LIMIT);
 }
 
-// Tells a dialling server that there is no key here, before the handshake and in clear, by the alert
-// access_denied (RFC 8446, 6.2).
+// Tells a dialling server that there is no key here, before the handshake and in clear, by the
+// alert access_denied (RFC 8446, 6.2).
 static void refuse_without_key(struct link_hub *hub, int descriptor, const struct address *from)
 {
     static const uint8_t alert[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 49};
