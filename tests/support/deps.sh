@@ -13,7 +13,7 @@ libc-ares-dev libjansson-dev zlib1g-dev"
 DEMO="forensics-samples-files"
 TEST="$DEMO ffmpeg curl libgstrtspserver-1.0-dev gstreamer1.0-tools gstreamer1.0-plugins-base
 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
-gstreamer1.0-rtsp mpv nginx-light chromium clang libclang-rt-14-dev cppcheck"
+gstreamer1.0-rtsp mpv vlc-bin vlc-plugin-base nginx-light chromium clang libclang-rt-14-dev cppcheck"
 
 usage() {
     echo "usage: deps.sh [build] [demo] [test]" >&2
@@ -75,6 +75,15 @@ install() {
     [ -z "$absent" ]
 }
 
+# The player of the browser tests. Without npm, or without a registry, those tests are skipped.
+players() {
+    command -v npm >/dev/null || return 0
+    [ -e build/npm/node_modules/hls.js/dist/hls.min.js ] && return 0
+    mkdir -p build/npm
+    npm install --prefix build/npm --no-save --no-audit --no-fund --loglevel=error hls.js@1 ||
+        echo "deps.sh: hls.js cannot be had" >&2
+}
+
 for word in "$@"; do
     case $word in
     build | demo | test) ;;
@@ -91,7 +100,10 @@ for word in "$@"; do
     case $word in
     build) install "$BUILD" || { echo "deps.sh: cannot be installed: $absent" >&2; exit 1; } ;;
     demo) install "$DEMO" || echo "deps.sh: not there: $absent" >&2 ;;
-    test) install "$TEST" ||
-        echo "deps.sh: not there, tests that need them are skipped: $absent" >&2 ;;
+    test)
+        install "$TEST" ||
+            echo "deps.sh: not there, tests that need them are skipped: $absent" >&2
+        players
+        ;;
     esac
 done

@@ -79,7 +79,9 @@ void hls_live_forget(struct stream *stream)
 static void write_live(struct stream *stream, bool fmp4, const struct window_entry *window,
                        size_t count, struct writer *out)
 {
-    const int64_t segment_us = stream_conf(stream)->segment_duration_us;
+    // A remote stream is cut where its server cuts it.
+    const struct stream_conf *conf = stream_conf(stream);
+    const int64_t segment_us = conf->remote ? 0 : conf->segment_duration_us;
     struct segment_info *infos = mem_alloc(count * sizeof *infos);
     for (size_t i = 0; i < count; i++)
         infos[i] = window[i].info;

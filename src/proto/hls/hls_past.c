@@ -19,6 +19,7 @@ struct asking {
     struct segment_info *infos; // kept while the track list is asked for
     size_t count;
     unsigned most;     // only so many of the newest; 0: all
+    bool oldest;       // ... of the oldest
     int64_t end_by_us; // segments that end later are left out; 0: none are
 };
 
@@ -88,7 +89,7 @@ static void on_list(void *arg, int err, const struct segment_info *infos, size_t
            infos[count - 1].utc_start_us + infos[count - 1].duration_us > asking->end_by_us)
         count--;
     if (asking->most && count > asking->most) {
-        infos += count - asking->most;
+        infos += asking->oldest ? 0 : count - asking->most;
         count = asking->most;
     }
     if (err != 0 || count == 0) {
@@ -117,6 +118,7 @@ struct question {
     int64_t from_us, to_us;
     enum hls_kind kind;
     unsigned most;
+    bool oldest;
     int64_t end_by_us;
 };
 
@@ -133,6 +135,7 @@ static void ask(const struct protocol_env *env, struct http_request *request, st
     asking->request = request;
     asking->kind = question->kind;
     asking->most = question->most;
+    asking->oldest = question->oldest;
     asking->end_by_us = question->end_by_us;
     asking->format = format;
     asking->listing = history_list(history, question->from_us > 0 ? question->from_us : 0,
@@ -149,6 +152,7 @@ static struct question window(const struct hls_past_name *name, int64_t now)
                              .kind = open ? HLS_EVENT : HLS_VOD};
 }
 
+// As the live list was when shifted_us was now.
 static struct question shifted(const struct stream *stream, int64_t shifted_us)
 {
     const struct stream_conf *conf = stream_conf(stream);
@@ -158,6 +162,18 @@ static struct question shifted(const struct stream *stream, int64_t shifted_us)
                              .kind = HLS_LIVE,
                              .most = conf->segment_count,
                              .end_by_us = shifted_us};
+}
+
+// A list that begins at from_us and has the length of a live one, however long the segments are.
+static struct question moving(const struct stream *stream, int64_t from_us)
+{
+    const struct stream_conf *conf = stream_conf(stream);
+    return (struct question){.from_us = from_us,
+                             .to_us = from_us + SHIFT_LIST_US +
+                                      conf->segment_duration_us * conf->segment_count,
+                             .kind = HLS_LIVE,
+                             .most = conf->segment_count,
+                             .oldest = true};
 }
 
 // The moment a session began is in the address of the list it is sent to, so that the server keeps
@@ -214,10 +230,7 @@ void hls_handle_past(void *arg, struct http_request *request)
             answer_shift_abs(request, now);
             return;
         }
-        // The list is as long as a live one at once: the session begins that far in.
-        question = shifted(stream, name.from_s * US_PER_S + now - began_us +
-                                       stream_conf(stream)->segment_duration_us *
-                                           stream_conf(stream)->segment_count);
+        question = moving(stream, name.from_s * US_PER_S + now - began_us);
         break;
     }
     ask(arg, request, stream, name.format, &question);
