@@ -9,6 +9,9 @@ static void take(struct writer *writer, struct chain *out)
     chain_take(out, &buf);
 }
 
+// A segment's bound is one of payload; its chunk heads come on top (16 bytes a sample at most).
+#define HEADS_MOST (SEGMENT_FRAMES_MAX * 16u + (1u << 20))
+
 struct buf *m4f_request_write(const struct m4f_request *request)
 {
     struct writer writer = {0};
@@ -154,7 +157,7 @@ static int segment_parse(struct bytes in, struct m4f_message *out)
     *info = (struct segment_info){0};
     if (!bytes_read_u32(&in, &info->generation) || !bytes_read_u8(&in, &info->flags) ||
         !info_parse(&in, info) || !bytes_read_varint(&in, &out->length) ||
-        out->length > SEGMENT_BYTES_MAX || in.length > out->length)
+        out->length > SEGMENT_BYTES_MAX + HEADS_MOST || in.length > out->length)
         return ERR_INVALID;
     out->generation = info->generation;
     out->bytes = in;

@@ -103,6 +103,16 @@ static void ts_segment_from_archived_bytes_is_the_same(void **state)
     struct segment *segment = camera_segment(tracks), *past;
     struct buf *bytes = chain_join(cmaf_segment(segment));
     assert_int_equal(cmaf_segment_from_bytes(&bytes, tracks, &past), 0);
+    // A camera's sound and picture arrive in any order within a part.
+    for (unsigned i = 0; i < segment->part_count; i++) {
+        struct frame **first = segment->frames + segment->parts[i].first;
+        for (struct frame **last = first + segment->parts[i].count - 1; first < last;
+             first++, last--) {
+            struct frame *frame = *first;
+            *first = *last;
+            *last = frame;
+        }
+    }
     const struct chain *live, *read;
     assert_int_equal(ts_segment(past, &read), 0);
     assert_int_equal(ts_segment(segment, &live), 0);
