@@ -22,7 +22,7 @@ static void skip_scaling_list(struct bits *bits, unsigned size)
     int32_t last = 8, next = 8;
     for (unsigned i = 0; i < size && !bits->overrun; i++) {
         if (next != 0)
-            next = (last + bits_read_se(bits)) & 255;
+            next = (int32_t)(((uint32_t)last + (uint32_t)bits_read_se(bits)) & 255); // foreign
         last = next == 0 ? last : next;
     }
 }
