@@ -54,11 +54,11 @@ def state_line(source, receiver, name):
     there, here = there.get("stats", {}), here.get("stats", {})
     status = ask(receiver, f"/{name}/recording_status.json")
     recorded = status.get(name) if isinstance(status, dict) else None
-    archive = 0
+    archive, state = 0, here.get("status", "?")
     if isinstance(recorded, dict) and recorded.get("from"):
         archive = time.time() - recorded["from"]
     return (f"{name}: source {there.get('status', '?')} {(there.get('bitrate') or 0):.0f} kbit/s, "
-            f"receiver {here.get('status', '?')}, "
+            f"receiver {'pulls nothing yet' if state == 'waiting' else state}, "
             f"viewers {there.get('online_clients', 0)}+{here.get('online_clients', 0)}, "
             f"archive {archive:.0f} s")
 
