@@ -32,10 +32,12 @@ int hls_address_parse(const char *tail, int64_t *utc_ms)
                      .tm_hour = value[3],
                      .tm_min = value[4],
                      .tm_sec = value[5]};
-    if (value[0] < 1970 || value[1] < 1 || value[1] > 12 || value[2] < 1 || value[2] > 31 ||
-        value[3] > 23 || value[4] > 59 || value[5] > 60)
+    // A moment has one name only: no 31st of February, no second 60.
+    time_t second = timegm(&utc);
+    if (value[0] < 1970 || utc.tm_mon != value[1] - 1 || utc.tm_mday != value[2] ||
+        utc.tm_hour != value[3] || utc.tm_min != value[4] || utc.tm_sec != value[5])
         return ERR_INVALID;
-    *utc_ms = (int64_t)timegm(&utc) * 1000 + value[6];
+    *utc_ms = (int64_t)second * 1000 + value[6];
     return 0;
 }
 
