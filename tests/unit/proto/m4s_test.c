@@ -602,7 +602,8 @@ static void m4s_frames_that_cannot_be_are_refused(void **state)
         m4s_receive(&pair);
         send_tracks();
         snprintf(text, sizeof text, "%s", bad[i]);
-        for (char *at = strtok(text, "|"); at; at = strtok(NULL, "|"))
+        char *rest = text, *at;
+        while ((at = strsep(&rest, "|")) != NULL)
             send_hex(at);
         loop_fixture_settle(pair.net.loop);
         struct stream_stats stats;
