@@ -75,15 +75,28 @@ def main():
         os.environ["SLUICE"] = arguments.binary
         return run_file(arguments.file, arguments.words)
     totals = [0, 0, 0]
+    again = []
     files = sorted(glob.glob(os.path.join(HERE, "*_test.py")))
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for path, text in pool.map(lambda p: child(p, arguments), files):
+            again += [(path, name) for name in re.findall(r"^(\S+): FAILED", text, re.M)]
             found = re.search(r"^counts (\d+) (\d+) (\d+)$", text, re.M)
             counts = [int(n) for n in found.groups()] if found else [0, 1, 0]
             totals = [a + b for a, b in zip(totals, counts)]
             text = re.sub(r"^counts .*\n", "", text, flags=re.M)
             sys.stdout.write(text if found else f"{path}: broke off\n{text}")
             sys.stdout.flush()
+    # A browser beside it can starve a test of the processor: what failed is run once more, alone, and
+    # said. Many failures are no accident.
+    for path, name in again if len(again) <= 6 else []:
+        arguments.words = [name]
+        _, text = child(path, arguments)
+        passed = re.search(r"^counts 1 0 0$", text, re.M) is not None
+        print(f"{name}: {'ok' if passed else 'FAILED'} on its second run, alone")
+        if passed:
+            totals = [totals[0] + 1, totals[1] - 1, totals[2]]
+        else:
+            print(re.sub(r"^counts .*\n", "", text, flags=re.M))
     print("e2e: %d passed, %d failed, %d skipped" % tuple(totals))
     return 1 if totals[1] else 0
 
