@@ -89,7 +89,7 @@ static void check_same(const struct m4s_message *a, const struct m4s_message *b)
         ENSURE(a->generation == b->generation && same_bytes(a->init, b->init));
         break;
     case M4S_WINDOW:
-        ENSURE(a->window_count == b->window_count);
+        ENSURE(a->window_count == b->window_count && a->window_count <= M4S_WINDOW_MAX);
         for (unsigned i = 0; i < a->window_count; i++) {
             ENSURE(a->window[i].utc_start_us >= 0 && a->window[i].duration_us >= 0);
             ENSURE(same_info(&a->window[i], &b->window[i]));
