@@ -165,7 +165,13 @@ static struct history_request *read_range(struct history *history, int64_t from_
     struct request *request = request_new(history, from_us, to_us, arg);
     request->what = what;
     request->events = events;
-    request->memory->reads++;
+    struct memory_history *memory = request->memory;
+    if (++memory->reads == 2 && memory->lose) {
+        segment_unref(&memory->segment[memory->lose]);
+        memory->count--;
+        for (unsigned i = memory->lose; i < memory->count; i++)
+            memory->segment[i] = memory->segment[i + 1];
+    }
     return &request->base;
 }
 

@@ -22,6 +22,7 @@ struct memory_history {
     int fail;            // every request ends with this
     unsigned fail_after; // a read ends with `fail` after so many segments, when fail is set
     bool closed;
+    unsigned lose;        // when the second reading begins, the segment of this index goes; 0: none
     unsigned list_repeat; // a list has each segment so often (long lists); 0: once
 };
 

@@ -22,9 +22,10 @@
 struct push {
     struct stream *stream;
     struct sink sink;
-    struct ts_mux *mux; // NULL before the first frame, and when the tracks cannot go into TS
+    struct ts_mux *mux; // NULL before the first frame that can go into TS
     struct wire_ring *ring;
     uint32_t generation; // of the tracks seen last
+    bool carried;        // they can go into TS
     unsigned leading;    // the track whose frames are flushed and whose key frames are marked
     struct writer writer;
 };
@@ -66,20 +67,19 @@ static unsigned carried_leading(const struct ts_mux *mux, const struct tracks *t
 static bool follow_tracks(struct push *push, uint32_t generation)
 {
     if (push->generation == generation)
-        return push->mux != NULL;
+        return push->carried;
     push->generation = generation;
     struct tracks *tracks = sink_tracks(&push->sink, generation);
     int err = ERR_NOT_FOUND;
     if (tracks)
         err = push->mux ? ts_mux_set_tracks(push->mux, tracks)
                         : make_mux(&push->mux, push->stream, tracks);
-    if (err != 0) {
+    push->carried = err == 0;
+    if (push->carried)
+        push->leading = carried_leading(push->mux, tracks);
+    else
         log_warn(stream_log_name(push->stream), "mpegts: these tracks cannot be carried");
-        ts_mux_free(&push->mux);
-        return false;
-    }
-    push->leading = carried_leading(push->mux, tracks);
-    return true;
+    return push->carried;
 }
 
 static void on_news(void *arg)

@@ -1,139 +1,287 @@
 // SPDX-License-Identifier: MIT
-// Downloads over real sockets from a past in memory.
-#include "unit.h"
+#include "web_fixture.h"
 
-#include <stdlib.h>
-
-#include "base/clock.h"
-#include "hand.h"
-#include "http/http.h"
-#include "http_client.h"
-#include "loop_fixture.h"
-#include "memory_history.h"
-#include "stream/protocol.h"
-#include "stream/stream.h"
-
-#define START_S 1700000000LL
+#include "format/mp4_file.h"
 
 extern const struct protocol proto_mp4;
 
-struct world {
-    struct protocol_env env;
-    struct stream *stream;
-    struct memory_history past;
-    struct http_client client;
-};
-
-static void world_init(struct world *world, unsigned segments)
+static int get_file(struct web *web, int64_t from_s, int64_t duration_s, const char *lines)
 {
-    *world = (struct world){0};
-    world->env.loop = loop_fixture_new();
-    world->env.cluster_key = "";
-    world->env.streams = streams_new(world->env.loop, &world->env);
-    world->env.http = http_server_new(world->env.loop);
-    http_server_add_routes(world->env.http, proto_mp4.routes, &world->env);
-    assert_int_equal(http_server_listen(world->env.http, "127.0.0.1", 0), 0);
-    struct stream_conf conf;
-    stream_conf_init(&conf);
-    snprintf(conf.name, sizeof(conf.name), "main");
-    assert_int_equal(stream_create(world->env.streams, &conf, &world->stream), 0);
-    memory_history_init(&world->past, world->env.loop);
-    struct tracks *tracks = hand_tracks_new(0, false);
-    for (unsigned i = 0; i < segments; i++) {
+    char path[128];
+    snprintf(path, sizeof path, "/main/archive-%lld-%lld.mp4", (long long)from_s,
+             (long long)duration_s);
+    return http_client_get(&web->client, path, lines);
+}
+
+// The file as the format lays it out from these segments.
+static struct buf *file_of(struct web *web, int64_t from_s, int64_t duration_s, unsigned first,
+                           unsigned count)
+{
+    struct mp4_file *file = mp4_file_new(from_s * US_PER_S, (from_s + duration_s) * US_PER_S);
+    for (unsigned i = first; i < first + count; i++) {
+        struct segment *segment = web->memory.segment[i];
+        struct buf *heads = cmaf_segment_heads(segment);
+        assert_int_equal(mp4_file_add(file, &segment->info, segment->tracks, buf_bytes(heads)), 0);
+        buf_unref(&heads);
+    }
+    assert_int_equal(mp4_file_finish(file), 0);
+    struct chain whole = {0};
+    for (uint64_t at = 0; at < mp4_file_length(file);) {
+        struct bytes head;
+        int segment;
+        uint64_t offset, length;
+        mp4_file_at(file, at, &head, &segment, &offset, &length);
+        if (segment < 0) {
+            chain_add_copy(&whole, head.data, head.length);
+            at += head.length;
+        } else {
+            assert_int_equal(mp4_file_payload(web->memory.segment[first + (unsigned)segment],
+                                              offset, length, &whole),
+                             0);
+            at += length;
+        }
+    }
+    struct buf *joined = chain_join(&whole);
+    chain_fini(&whole);
+    mp4_file_free(&file);
+    return joined;
+}
+
+static void assert_body(const struct web *web, const struct buf *file, size_t offset, size_t length)
+{
+    assert_int_equal(web->client.body_length, length);
+    assert_memory_equal(web->client.body, file->data + offset, length);
+}
+
+static void mp4_file_has_its_length_before_its_first_byte(void **state)
+{
+    (void)state;
+    struct web web;
+    char text[32];
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 10, 0);
+    struct buf *file = file_of(&web, PAST_S + 3, 8, 1, 5);
+    assert_int_equal(get_file(&web, PAST_S + 3, 8, ""), 200);
+    snprintf(text, sizeof text, "%zu", file->length);
+    assert_string_equal(http_client_header(&web.client, "Content-Length"), text);
+    assert_string_equal(http_client_header(&web.client, "Content-Type"), "video/mp4");
+    assert_string_equal(http_client_header(&web.client, "Accept-Ranges"), "bytes");
+    snprintf(text, sizeof text, "main_%lld_8.mp4", PAST_S + 3);
+    assert_non_null(strstr(http_client_header(&web.client, "Content-Disposition"), text));
+    assert_body(&web, file, 0, file->length);
+    assert_int_equal(web.memory.reads, 2); // the tables, then the media once through
+    assert_int_equal(hand_pulls, 0);
+    struct stream_stats stats;
+    web_settle(&web);
+    stream_get_stats(web.stream, &stats);
+    assert_int_equal(stats.viewers, 0);
+    buf_unref(&file);
+    web_close(&web);
+}
+
+static void mp4_head_reads_only_the_tables(void **state)
+{
+    (void)state;
+    struct web web;
+    char path[64], text[32];
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 4, 0);
+    struct buf *file = file_of(&web, PAST_S, 60, 0, 4);
+    snprintf(path, sizeof path, "/main/archive-%lld-60.mp4", PAST_S);
+    http_client_ask(&web.client, "HEAD", path, "");
+    assert_int_equal(http_client_wait(&web.client, true), 200);
+    snprintf(text, sizeof text, "%zu", file->length);
+    assert_string_equal(http_client_header(&web.client, "Content-Length"), text);
+    assert_int_equal(web.memory.reads, 1);
+    buf_unref(&file);
+    web_close(&web);
+}
+
+static void mp4_ranges_are_the_same_bytes(void **state)
+{
+    (void)state;
+    struct web web;
+    char line[128];
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 5, 0);
+    struct buf *file = file_of(&web, PAST_S, 60, 0, 5);
+    size_t size = file->length;
+    const size_t ranges[][2] = {
+        {0, 0},
+        {0, 99},
+        {50, size / 2},
+        {size / 2, size - 1},
+        {size - 1, size - 1},
+        {size - 20000, size - 10000},
+        {100, 200},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        snprintf(line, sizeof line, "Range: bytes=%zu-%zu\r\n", ranges[i][0], ranges[i][1]);
+        assert_int_equal(get_file(&web, PAST_S, 60, line), 206);
+        assert_body(&web, file, ranges[i][0], ranges[i][1] - ranges[i][0] + 1);
+    }
+    // A range in the middle begins with the segment it lies in.
+    web.memory.given = 0;
+    snprintf(line, sizeof line, "Range: bytes=%zu-%zu\r\n", size - 100, size - 1);
+    assert_int_equal(get_file(&web, PAST_S, 60, line), 206);
+    assert_int_equal(web.memory.given, 5 + 1); // five tables, one segment
+    snprintf(line, sizeof line, "Range: bytes=%zu-\r\n", size);
+    assert_int_equal(get_file(&web, PAST_S, 60, line), 416);
+    buf_unref(&file);
+    web_close(&web);
+}
+
+static void mp4_file_of_the_same_stretch_has_one_name(void **state)
+{
+    (void)state;
+    struct web web;
+    char line[160], path[64];
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 5, 0);
+    assert_int_equal(get_file(&web, PAST_S, 6, ""), 200);
+    snprintf(line, sizeof line, "If-None-Match: %s\r\n", http_client_header(&web.client, "ETag"));
+    snprintf(path, sizeof path, "/main/archive-%lld-6.mp4", PAST_S);
+    http_client_ask(&web.client, "GET", path, line);
+    assert_int_equal(http_client_wait(&web.client, true), 304);
+    assert_int_equal(get_file(&web, PAST_S, 8, line), 200);
+    web_close(&web);
+}
+
+static void mp4_file_ends_where_the_tracks_change(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 3, 0);
+    struct tracks *other = hand_tracks_new(1, true);
+    other->generation = 6;
+    for (unsigned i = 3; i < 6; i++) {
         struct segment *segment =
-            hand_segment(tracks, 10 + i, (START_S + 2 * i) * US_PER_S, 50, 2000);
-        memory_history_add(&world->past, &segment);
+            hand_segment(other, (uint64_t)PAST_S + i, PAST_US + i * 2 * US_PER_S, 50, 300);
+        memory_history_add(&web.memory, &segment);
+    }
+    tracks_unref(&other);
+    struct buf *file = file_of(&web, PAST_S, 60, 0, 3);
+    assert_int_equal(get_file(&web, PAST_S, 60, ""), 200);
+    assert_body(&web, file, 0, file->length);
+    assert_true(web.memory.given <= 4 + 3); // what is behind the change is not asked for
+    buf_unref(&file);
+    web_close(&web);
+}
+
+static void mp4_file_goes_as_fast_as_the_client_takes_it(void **state)
+{
+    (void)state;
+    struct web web;
+    char path[64];
+    web_open(&web, &proto_mp4, false);
+    struct tracks *tracks = hand_tracks_new(0, true);
+    tracks->generation = 5;
+    for (unsigned i = 0; i < 30; i++) {
+        struct segment *segment =
+            hand_segment(tracks, (uint64_t)PAST_S + i, PAST_US + i * 2 * US_PER_S, 50, 20000);
+        memory_history_add(&web.memory, &segment);
     }
     tracks_unref(&tracks);
-    if (segments) {
-        struct history *history = &world->past.history;
-        stream_set_history(world->stream, &history);
-    }
-    http_client_open(&world->client, world->env.loop, http_server_port(world->env.http));
+    struct history *history = &web.memory.history;
+    stream_set_history(web.stream, &history);
+    struct buf *file = file_of(&web, PAST_S, 60, 0, 30);
+    conn_pause(web.client.end.conn, true);
+    snprintf(path, sizeof path, "/main/archive-%lld-60.mp4", PAST_S);
+    http_client_ask(&web.client, "GET", path, "");
+    web_settle(&web);
+    web_settle(&web);
+    assert_true(web.memory.given < 30 + 20);
+    conn_pause(web.client.end.conn, false);
+    assert_int_equal(http_client_wait(&web.client, false), 200);
+    assert_body(&web, file, 0, file->length);
+    buf_unref(&file);
+    web_close(&web);
 }
 
-static void world_fini(struct world *world)
-{
-    http_client_close(&world->client);
-    streams_free(&world->env.streams);
-    http_server_free(&world->env.http);
-    loop_turn(world->env.loop, false);
-    memory_history_fini(&world->past);
-    loop_fixture_free(&world->env.loop);
-}
-
-static void mp4_download_has_its_length_and_every_range(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world, 5);
-    const char *path = "/main/archive-1700000001-6.mp4";
-    assert_int_equal(http_client_get(&world.client, path, ""), 200);
-    size_t length = world.client.body_length;
-    uint8_t *whole = mem_dup(world.client.body, length);
-    assert_memory_equal(whole + 4, "ftyp", 4);
-    assert_int_equal(strtoll(http_client_header(&world.client, "Content-Length"), NULL, 10),
-                     length);
-    assert_true(length > 150 * 2000); // six seconds of pictures
-    assert_non_null(
-        strstr(http_client_header(&world.client, "Content-Disposition"), "main_1700000001_6.mp4"));
-    const size_t first[] = {0, 100, length / 2, length - 7};
-    for (unsigned i = 0; i < 4; i++) {
-        size_t last = first[i] + 60000 < length ? first[i] + 60000 : length - 1;
-        char range[64];
-        snprintf(range, sizeof(range), "Range: bytes=%zu-%zu\r\n", first[i], last);
-        assert_int_equal(http_client_get(&world.client, path, range), 206);
-        assert_int_equal(world.client.body_length, last - first[i] + 1);
-        assert_memory_equal(world.client.body, whole + first[i], world.client.body_length);
-    }
-    mem_free(whole);
-    assert_int_equal(world.past.open, 0);
-    world_fini(&world);
-}
-
-static void mp4_head_reads_tables_only(void **state)
+static void mp4_segment_gone_during_the_download_cuts_it(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, 3);
-    http_client_ask(&world.client, "HEAD", "/main/archive-1700000000-4.mp4", "");
-    assert_int_equal(http_client_wait(&world.client, true), 200);
-    assert_true(strtoll(http_client_header(&world.client, "Content-Length"), NULL, 10) >
-                100 * 2000);
-    assert_int_equal(world.past.reads, 1);
-    world_fini(&world);
+    struct web web;
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 5, 0);
+    struct buf *file = file_of(&web, PAST_S, 60, 0, 5);
+    web.memory.lose = 3; // after the tables were read
+    assert_int_equal(get_file(&web, PAST_S, 60, ""), 200);
+    assert_true(web.client.cut); // not as if it were whole
+    assert_true(web.client.body_length < file->length);
+    assert_memory_equal(web.client.body, file->data, web.client.body_length);
+    buf_unref(&file);
+    web_close(&web);
 }
 
-static void mp4_nothing_there_or_malformed_is_an_error(void **state)
+static void mp4_archive_that_fails_among_the_tables_is_told(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, 2);
-    assert_int_equal(http_client_get(&world.client, "/main/archive-1600000000-5.mp4", ""), 404);
-    assert_int_equal(http_client_get(&world.client, "/main/archive-x-5.mp4", ""), 400);
-    assert_int_equal(http_client_get(&world.client, "/main/archive-1700000000-99999999.mp4", ""),
-                     400);
-    assert_int_equal(http_client_get(&world.client, "/other/archive-1700000000-5.mp4", ""), 404);
-    world_fini(&world);
-    world_init(&world, 0);
-    assert_int_equal(http_client_get(&world.client, "/main/archive-1700000000-5.mp4", ""), 404);
-    world_fini(&world);
+    struct web web;
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 5, 0);
+    web.memory.fail = ERR_IO;
+    web.memory.fail_after = 2; // of the tables: there is no file then
+    assert_int_equal(get_file(&web, PAST_S, 60, ""), 503);
+    web_close(&web);
 }
 
-static void mp4_client_gone_cancels_the_reading(void **state)
+static void mp4_client_gone_cancels(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, 5);
-    world.past.silent = true;
-    http_client_ask(&world.client, "GET", "/main/archive-1700000000-8.mp4", "");
-    LOOP_UNTIL(world.env.loop, world.past.open == 1);
-    http_server_free(&world.env.http); // the end of the server is the end of its clients
-    LOOP_UNTIL(world.env.loop, world.past.open == 0);
-    world.env.http = NULL;
-    world_fini(&world);
+    struct web web;
+    char path[64];
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 5, 0);
+    web.memory.silent = true;
+    snprintf(path, sizeof path, "/main/archive-%lld-60.mp4", PAST_S);
+    web_ask_without_reading(&web, &web.client, path);
+    assert_int_equal(web.memory.open, 1);
+    web_client_again(&web);
+    assert_int_equal(web.memory.open, 0);
+    web_close(&web);
 }
 
-TEST_MAIN(TEST(mp4_download_has_its_length_and_every_range), TEST(mp4_head_reads_tables_only),
-          TEST(mp4_nothing_there_or_malformed_is_an_error),
-          TEST(mp4_client_gone_cancels_the_reading))
+static void mp4_stream_removed_during_the_download(void **state)
+{
+    (void)state;
+    struct web web;
+    char path[64];
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 5, 0);
+    web.memory.silent = true;
+    snprintf(path, sizeof path, "/main/archive-%lld-60.mp4", PAST_S);
+    http_client_ask(&web.client, "GET", path, "");
+    web_settle(&web);
+    stream_close(&web.stream, REASON_CONFIG);
+    assert_int_equal(http_client_wait(&web.client, false), 503);
+    web_close(&web);
+}
+
+static void mp4_that_cannot_be_given(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mp4, false);
+    assert_int_equal(get_file(&web, PAST_S, 60, ""), 404); // no archive
+    web_record(&web, 2, 0);
+    assert_int_equal(get_file(&web, 5, 60, ""), 404);
+    assert_int_equal(get_file(&web, PAST_S, 0, ""), 400);
+    assert_int_equal(get_file(&web, 0, 5, ""), 400);
+    assert_int_equal(get_file(&web, PAST_S, 12 * 3600 + 1, ""), 400);
+    assert_int_equal(web_get(&web, "/main/archive-a-5.mp4"), 400);
+    assert_int_equal(web_get(&web, "/main/archive-5-5x.mp4"), 400);
+    assert_int_equal(web_get(&web, "/none/archive-5-5.mp4"), 404);
+    web.memory.fail = ERR_IO;
+    assert_int_equal(get_file(&web, PAST_S, 60, ""), 503);
+    web_close(&web);
+}
+
+TEST_MAIN(TEST(mp4_file_has_its_length_before_its_first_byte), TEST(mp4_head_reads_only_the_tables),
+          TEST(mp4_ranges_are_the_same_bytes), TEST(mp4_file_of_the_same_stretch_has_one_name),
+          TEST(mp4_file_ends_where_the_tracks_change),
+          TEST(mp4_file_goes_as_fast_as_the_client_takes_it),
+          TEST(mp4_segment_gone_during_the_download_cuts_it),
+          TEST(mp4_archive_that_fails_among_the_tables_is_told), TEST(mp4_client_gone_cancels),
+          TEST(mp4_stream_removed_during_the_download), TEST(mp4_that_cannot_be_given))

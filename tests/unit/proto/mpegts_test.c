@@ -1,200 +1,435 @@
 // SPDX-License-Identifier: MIT
-// Viewers over real sockets: live from a stream played by hand, and files of a past in memory.
-#include "unit.h"
+#include "web_fixture.h"
 
-#include <stdlib.h>
-
-#include "base/clock.h"
-#include "format/ts_demux.h"
-#include "hand.h"
-#include "http/http.h"
-#include "http_client.h"
-#include "loop_fixture.h"
-#include "memory_history.h"
-#include "stream/stream.h"
-
-#define START_S 1700000000LL
+#include "format/ts_segment.h"
+#include "ts_walk.h"
 
 extern const struct protocol proto_mpegts;
 
-static const struct protocol *const table[] = {&hand_protocol, NULL};
+// What a client of /mpegts has got so far, without the head; it must be whole packets that a
+// decoder can begin with.
+static struct bytes live_bytes(const struct http_client *client)
+{
+    const uint8_t *got = client->end.got;
+    const uint8_t *head_end = got ? memmem(got, client->end.got_length, "\r\n\r\n", 4) : NULL;
+    assert_non_null(head_end);
+    assert_non_null(memmem(got, client->end.got_length, "200 OK", 6));
+    assert_non_null(memmem(got, client->end.got_length, "video/mp2t", 10));
+    struct bytes bytes = bytes_of(head_end + 4, client->end.got_length - (head_end + 4 - got));
+    assert_int_equal(bytes.length % 188, 0);
+    return bytes;
+}
 
-struct world {
-    struct protocol_env env;
-    struct stream *stream;
-    struct memory_history past;
-    struct http_client client;
+struct counted {
+    unsigned pictures, sounds, keys, pats, pmts;
+    uint64_t first_dts, last_dts;
 };
 
-static void world_init(struct world *world, bool on_demand)
+static struct counted count_of(struct bytes bytes)
 {
-    *world = (struct world){0};
-    hand_reset();
-    protocols_install(table);
-    world->env.loop = loop_fixture_new();
-    world->env.cluster_key = "";
-    world->env.streams = streams_new(world->env.loop, &world->env);
-    world->env.http = http_server_new(world->env.loop);
-    http_server_add_routes(world->env.http, proto_mpegts.routes, &world->env);
-    assert_int_equal(http_server_listen(world->env.http, "127.0.0.1", 0), 0);
-    struct stream_conf conf;
-    stream_conf_init(&conf);
-    snprintf(conf.name, sizeof(conf.name), "main");
-    conf.input_count = 1;
-    conf.input[0].url = mem_strdup("hand://a");
-    conf.is_static = !on_demand;
-    assert_int_equal(stream_create(world->env.streams, &conf, &world->stream), 0);
-    stream_conf_fini(&conf);
-    memory_history_init(&world->past, world->env.loop);
-    http_client_open(&world->client, world->env.loop, http_server_port(world->env.http));
-}
-
-static void world_fini(struct world *world)
-{
-    http_client_close(&world->client);
-    streams_close_all(world->env.streams);
-    http_server_free(&world->env.http);
-    loop_turn(world->env.loop, false);
-    streams_free(&world->env.streams);
-    memory_history_fini(&world->past);
-    loop_fixture_free(&world->env.loop);
-}
-
-static void pictures(struct world *world, unsigned count)
-{
-    struct hand *hand = hand_find("a");
-    for (unsigned i = 0; i < count; i++)
-        hand_picture(hand);
-    loop_turn(world->env.loop, false);
-}
-
-struct heard {
-    unsigned frames, keys;
-    bool first_is_key;
-};
-
-static void on_tracks(void *arg, struct tracks **tracks)
-{
-    (void)arg;
-    tracks_unref(tracks);
-}
-
-static void on_frame(void *arg, struct frame **frame)
-{
-    struct heard *heard = arg;
-    if ((*frame)->track == 0) {
-        if (heard->frames++ == 0)
-            heard->first_is_key = frame_is_key(*frame);
-        heard->keys += frame_is_key(*frame);
+    struct ts_walk *walk = mem_alloc(sizeof *walk);
+    struct counted counted = {0};
+    ts_walk_init(walk);
+    ts_walk_take(walk, bytes); // dies when something is not as it should be
+    for (unsigned i = 0; i < walk->pes_count; i++) {
+        const struct ts_walk_pes *pes = &walk->pes[i];
+        bool video = (pes->stream_id & 0xf0) == 0xe0;
+        counted.pictures += video;
+        counted.sounds += !video;
+        counted.keys += video && pes->random_access;
+        if (video && counted.pictures == 1)
+            counted.first_dts = pes->dts;
+        if (video)
+            counted.last_dts = pes->dts;
     }
-    frame_unref(frame);
+    counted.pats = walk->pat_count;
+    counted.pmts = walk->pmt_count;
+    ts_walk_fini(walk);
+    mem_free(walk);
+    return counted;
 }
 
-static struct heard demux(const void *data, size_t length)
+static void ask(struct web *web, struct http_client *client, const char *path)
 {
-    static const struct ts_demux_events events = {.on_tracks = on_tracks, .on_frame = on_frame};
-    struct heard heard = {0};
-    struct ts_demux *demux = ts_demux_new(&events, &heard);
-    ts_demux_input(demux, bytes_of(data, length));
-    ts_demux_flush(demux);
-    assert_int_equal(ts_demux_continuity_errors(demux), 0);
-    ts_demux_free(&demux);
-    return heard;
+    http_client_ask(client, "GET", path, "");
+    web_settle(web);
 }
 
-// Body bytes of an endless answer that are there.
-static size_t live_bytes(struct world *world, const uint8_t **from)
-{
-    struct conn_end *end = &world->client.end;
-    uint8_t *body = memmem(end->got, end->got_length, "\r\n\r\n", 4);
-    *from = body ? body + 4 : NULL;
-    return body ? (size_t)(end->got + end->got_length - (body + 4)) : 0;
-}
+// ---- live --------------------------------------------------------------------------------------
 
 static void mpegts_live_begins_with_the_last_key_frame(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, false);
-    hand_tracks(hand_find("a"));
-    pictures(&world, 60);
-    http_client_ask(&world.client, "GET", "/main/mpegts?low_delay=1", "");
-    const uint8_t *body;
-    LOOP_UNTIL(world.env.loop, live_bytes(&world, &body) > 188 * 10);
-    pictures(&world, 3);
-    size_t before = live_bytes(&world, &body);
-    LOOP_UNTIL(world.env.loop, live_bytes(&world, &body) > before);
-    size_t length = live_bytes(&world, &body);
-    assert_int_equal(length % 188, 0);
-    struct heard heard = demux(body, length);
-    assert_true(heard.first_is_key);
-    assert_true(heard.frames >= 3);
+    struct web web;
+    web_open(&web, &proto_mpegts, true);
+    web_play(&web, 3400); // 85 pictures; the last key frame is the 76th
+    ask(&web, &web.client, "/main/mpegts?low_delay=1");
+    struct counted counted = count_of(live_bytes(&web.client));
+    assert_int_equal(counted.pictures, 10);
+    assert_int_equal(counted.keys, 1);
+    assert_true(counted.pats >= 1 && counted.pmts >= 1);
+    web_play(&web, 2000);
+    web_settle(&web);
+    counted = count_of(live_bytes(&web.client));
+    assert_int_equal(counted.pictures, 60);
+    assert_int_equal(counted.keys, 3);
+    assert_int_equal(counted.last_dts - counted.first_dts, 59 * 3600);
+    assert_in_range(counted.sounds, 105, 115);
+    web_close(&web);
+}
+
+static void mpegts_live_first_bytes_do_not_wait_for_the_clock(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mpegts, true);
+    web_play(&web, 3400);
+    ask(&web, &web.client, "/main/mpegts"); // no time passes
+    assert_int_equal(count_of(live_bytes(&web.client)).pictures, 10);
+    // What follows comes in batches.
+    hand_picture(hand_find("main"));
+    web_settle(&web);
+    assert_int_equal(count_of(live_bytes(&web.client)).pictures, 10);
+    loop_fixture_run(web.loop, 100 * US_PER_MS);
+    web_settle(&web);
+    assert_int_equal(count_of(live_bytes(&web.client)).pictures, 11);
+    web_close(&web);
+}
+
+static void mpegts_live_is_made_once_for_all(void **state)
+{
+    (void)state;
+    struct web web;
+    struct http_client other[3];
+    web_open(&web, &proto_mpegts, true);
+    web_play(&web, 1000);
+    ask(&web, &web.client, "/main/mpegts");
     struct stream_stats stats;
-    stream_get_stats(world.stream, &stats);
-    assert_int_equal(stats.viewers, 1);
+    stream_get_stats(web.stream, &stats);
     assert_int_equal(stats.sinks, 1);
-    conn_close(world.client.end.conn, REASON_DONE);
-    do { // the server hears of it when it sends
-        pictures(&world, 1);
-        stream_get_stats(world.stream, &stats);
-    } while (stats.viewers || stats.sinks);
-    world_fini(&world);
+    for (unsigned i = 0; i < 3; i++) {
+        http_client_open(&other[i], web.loop, http_server_port(web.env.http));
+        ask(&web, &other[i], i ? "/main/mpegts" : "/main/mpegts?low_delay=true");
+    }
+    stream_get_stats(web.stream, &stats);
+    assert_int_equal(stats.sinks, 1);
+    assert_int_equal(stats.viewers, 4);
+    web_play(&web, 2000);
+    loop_fixture_run(web.loop, 100 * US_PER_MS);
+    web_settle(&web);
+    struct bytes first = live_bytes(&web.client);
+    for (unsigned i = 0; i < 3; i++) {
+        struct bytes bytes = live_bytes(&other[i]);
+        assert_int_equal(bytes.length, first.length);
+        assert_memory_equal(bytes.data, first.data, first.length);
+        http_client_close(&other[i]);
+    }
+    web_settle(&web);
+    stream_get_stats(web.stream, &stats);
+    assert_int_equal(stats.viewers, 1);
+    http_client_close(&web.client);
+    web_settle(&web);
+    stream_get_stats(web.stream, &stats);
+    assert_int_equal(stats.viewers, 0);
+    assert_int_equal(stats.sinks, 0); // nothing is made for nobody
+    assert_true(stats.viewer_bytes >= 4 * first.length);
+    http_client_open(&web.client, web.loop, http_server_port(web.env.http));
+    web_close(&web);
 }
 
-static void mpegts_viewer_starts_an_on_demand_stream(void **state)
+static void mpegts_live_on_demand_starts_and_waits(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, true);
+    struct web web;
+    web_open(&web, &proto_mpegts, false);
+    ask(&web, &web.client, "/main/mpegts?low_delay=1");
+    assert_int_equal(hand_pulls, 1);
+    assert_int_equal(web.client.end.got_length, 0);
+    web_play(&web, 1000);
+    web_settle(&web);
+    assert_int_equal(count_of(live_bytes(&web.client)).pictures, 25);
+    // Gone for longer than clients_timeout: it stops.
+    http_client_close(&web.client);
+    web_settle(&web);
+    loop_fixture_run(web.loop, 65 * US_PER_S);
+    assert_int_equal(stream_state(web.stream), STREAM_IDLE);
+    http_client_open(&web.client, web.loop, http_server_port(web.env.http));
+    web_close(&web);
+}
+
+static void mpegts_live_that_does_not_come_is_told_why(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mpegts, false);
+    assert_int_equal(web_get(&web, "/none/mpegts"), 404);
+    ask(&web, &web.client, "/main/mpegts");
+    hand_lost(hand_find("main"));
+    loop_fixture_run(web.loop, 11 * US_PER_S);
+    assert_int_equal(http_client_wait(&web.client, false), 503);
+    assert_non_null(strstr(web.client.body, reason_text(REASON_PEER_CLOSED)));
+    struct stream_conf conf;
+    stream_conf_copy(&conf, stream_conf(web.stream));
+    conf.disabled = true;
+    stream_configure(web.stream, &conf);
+    stream_conf_fini(&conf);
+    assert_int_equal(web_get(&web, "/main/mpegts"), 503);
+    web_close(&web);
+}
+
+static void mpegts_live_head_is_answered_and_watches_nothing(void **state)
+{
+    (void)state;
+    struct web web;
+    struct stream_stats stats;
+    web_open(&web, &proto_mpegts, true);
+    web_play(&web, 1000);
+    http_client_ask(&web.client, "HEAD", "/main/mpegts", "");
+    assert_int_equal(http_client_wait(&web.client, true), 200);
+    assert_string_equal(http_client_header(&web.client, "Content-Type"), "video/mp2t");
+    web_settle(&web);
+    stream_get_stats(web.stream, &stats);
+    assert_int_equal(stats.viewers, 0);
+    assert_int_equal(stats.sinks, 0);
+    web_close(&web);
+}
+
+static void mpegts_live_client_gone_while_waiting(void **state)
+{
+    (void)state;
+    struct web web;
+    struct stream_stats stats;
+    web_open(&web, &proto_mpegts, false);
+    web_ask_without_reading(&web, &web.client, "/main/mpegts");
+    stream_get_stats(web.stream, &stats);
+    assert_int_equal(stats.viewers, 1);
+    web_client_again(&web);
+    stream_get_stats(web.stream, &stats);
+    assert_int_equal(stats.viewers, 0);
+    web_play(&web, 1000);
+    web_close(&web);
+}
+
+static void mpegts_live_stream_removed_ends_the_answer(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mpegts, true);
+    web_play(&web, 1000);
+    ask(&web, &web.client, "/main/mpegts");
+    stream_close(&web.stream, REASON_CONFIG);
+    web_settle(&web);
+    assert_int_equal(web.client.end.ended, 1);
+    web_close(&web);
+}
+
+// Tells a track list of which TS carries `what`.
+static void tell_tracks(enum codec first, enum codec second)
+{
+    struct tracks *usual = hand_tracks_new(0, false), *tracks;
+    struct track track[2];
+    for (unsigned i = 0; i < 2; i++) {
+        enum codec codec = i ? second : first;
+        if (codec == usual->track[i].codec) {
+            track[i] = usual->track[i];
+            track[i].config = buf_ref(usual->track[i].config);
+        } else {
+            track_init(&track[i], codec);
+            track[i].timescale = i ? 48000 : 90000;
+            if (codec_info(codec)->kind == MEDIA_AUDIO) {
+                track[i].sample_rate = 8000;
+                track[i].timescale = 8000;
+                track[i].channels = 1;
+            }
+        }
+    }
+    tracks = tracks_new(track, 2);
+    source_tracks(hand_find("main")->source, &tracks);
+    hand_find("main")->told = true;
+    tracks_unref(&usual);
+}
+
+static void mpegts_live_of_tracks_that_ts_has_not_is_not_found(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mpegts, true);
+    tell_tracks(CODEC_AV1, CODEC_PCMU);
+    web_play(&web, 1000);
+    assert_int_equal(web_get(&web, "/main/mpegts"), 404);
+    assert_non_null(strstr(web.client.body, "MPEG-TS"));
+    web_close(&web);
+}
+
+static void mpegts_live_of_sound_alone_flows(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mpegts, true);
+    tell_tracks(CODEC_AV1, CODEC_AAC); // the picture is left out
+    web_play(&web, 1000);
+    ask(&web, &web.client, "/main/mpegts?low_delay=1");
+    web_play(&web, 1000);
+    web_settle(&web);
+    struct counted counted = count_of(live_bytes(&web.client));
+    assert_int_equal(counted.pictures, 0);
+    assert_true(counted.sounds >= 45);
+    web_close(&web);
+}
+
+static void mpegts_live_tracks_change_to_what_ts_has_not_and_back(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mpegts, true);
+    web_play(&web, 2000);
+    ask(&web, &web.client, "/main/mpegts?low_delay=1");
+    tell_tracks(CODEC_AV1, CODEC_PCMU);
+    web_play(&web, 2000);
+    web_settle(&web);
+    unsigned before = count_of(live_bytes(&web.client)).pictures;
+    assert_int_equal(before, 25);
+    tell_tracks(CODEC_H264, CODEC_AAC);
+    web_play(&web, 2000);
+    web_settle(&web);
+    assert_int_equal(count_of(live_bytes(&web.client)).pictures, before + 50);
+    web_close(&web);
+}
+
+// ---- the past ----------------------------------------------------------------------------------
+
+static int get_past(struct web *web, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static int get_past(struct web *web, const char *format, ...)
+{
+    char path[128] = "/main/";
+    va_list list;
+    va_start(list, format);
+    vsnprintf(path + 6, sizeof path - 6, format, list);
+    va_end(list);
+    return web_get(web, path);
+}
+
+static void expect_segments(struct web *web, unsigned first, unsigned count)
+{
+    struct chain whole = {0};
+    for (unsigned i = first; i < first + count; i++) {
+        const struct chain *bytes;
+        assert_int_equal(ts_segment(web->memory.segment[i], &bytes), 0);
+        chain_add_range(&whole, bytes, 0, bytes->bytes);
+    }
+    assert_true(body_is(web, &whole));
+    chain_fini(&whole);
+}
+
+static void mpegts_past_is_its_segments_in_a_row(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mpegts, false);
+    web_record(&web, 10, 0);
+    assert_int_equal(get_past(&web, "archive-%lld-6.ts", PAST_S + 3), 200);
+    assert_string_equal(http_client_header(&web.client, "Content-Type"), "video/mp2t");
+    expect_segments(&web, 1, 4);
+    assert_int_equal(web.memory.asked, 5); // one by one, and the end
     assert_int_equal(hand_pulls, 0);
-    http_client_ask(&world.client, "GET", "/main/mpegts?low_delay=1", "");
-    LOOP_UNTIL(world.env.loop, hand_pulls == 1);
-    hand_tracks(hand_find("a"));
-    pictures(&world, 2);
-    const uint8_t *body;
-    LOOP_UNTIL(world.env.loop, live_bytes(&world, &body) >= 188 * 4);
-    world_fini(&world);
+    struct stream_stats stats;
+    web_settle(&web);
+    stream_get_stats(web.stream, &stats);
+    assert_int_equal(stats.viewers, 0);
+    assert_int_equal(stats.viewer_bytes, web.client.body_length);
+    web_close(&web);
 }
 
-static void mpegts_unknown_or_ended_stream_is_an_error(void **state)
+static void mpegts_past_goes_as_fast_as_the_client_takes_it(void **state)
 {
     (void)state;
-    struct world world;
-    world_init(&world, true);
-    assert_int_equal(http_client_get(&world.client, "/other/mpegts", ""), 404);
-    http_client_ask(&world.client, "GET", "/main/mpegts", "");
-    LOOP_UNTIL(world.env.loop, hand_pulls == 1);
-    stream_close(&world.stream, REASON_CONFIG);
-    assert_int_equal(http_client_wait(&world.client, false), 404);
-    world_fini(&world);
-}
-
-static void mpegts_file_of_the_past_holds_every_frame_and_starts_nothing(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world, true);
-    struct tracks *tracks = hand_tracks_new(0, false);
-    for (unsigned i = 0; i < 4; i++) {
+    struct web web;
+    web_open(&web, &proto_mpegts, false);
+    struct tracks *tracks = hand_tracks_new(0, true);
+    tracks->generation = 5;
+    for (unsigned i = 0; i < 30; i++) {
         struct segment *segment =
-            hand_segment(tracks, 10 + i, (START_S + 2 * i) * US_PER_S, 50, 1000);
-        memory_history_add(&world.past, &segment);
+            hand_segment(tracks, (uint64_t)PAST_S + i, PAST_US + i * 2 * US_PER_S, 50, 20000);
+        memory_history_add(&web.memory, &segment);
     }
     tracks_unref(&tracks);
-    struct history *history = &world.past.history;
-    stream_set_history(world.stream, &history);
-    assert_int_equal(http_client_get(&world.client, "/main/archive-1700000002-4.ts", ""), 200);
-    struct heard heard = demux(world.client.body, world.client.body_length);
-    assert_int_equal(heard.frames, 100);
-    assert_true(heard.first_is_key);
-    assert_int_equal(hand_pulls, 0);
-    assert_int_equal(world.past.open, 0);
-    assert_int_equal(http_client_get(&world.client, "/main/archive-1600000002-4.ts", ""), 404);
-    assert_int_equal(http_client_get(&world.client, "/main/archive-1-x.ts", ""), 400);
-    world_fini(&world);
+    struct history *history = &web.memory.history;
+    stream_set_history(web.stream, &history);
+    conn_pause(web.client.end.conn, true);
+    char path[64];
+    snprintf(path, sizeof path, "/main/archive-%lld-60.ts", PAST_S);
+    http_client_ask(&web.client, "GET", path, "");
+    web_settle(&web);
+    web_settle(&web);
+    unsigned given = web.memory.given;
+    assert_true(given < 20); // of 30 megabytes some are in sockets and queues, no more
+    conn_pause(web.client.end.conn, false);
+    assert_int_equal(http_client_wait(&web.client, false), 200);
+    assert_false(web.client.cut);
+    expect_segments(&web, 0, 30);
+    web_close(&web);
+}
+
+static void mpegts_past_client_gone_cancels(void **state)
+{
+    (void)state;
+    struct web web;
+    char path[64];
+    web_open(&web, &proto_mpegts, false);
+    web_record(&web, 5, 0);
+    web.memory.silent = true;
+    snprintf(path, sizeof path, "/main/archive-%lld-60.ts", PAST_S);
+    web_ask_without_reading(&web, &web.client, path);
+    assert_int_equal(web.memory.open, 1);
+    web_client_again(&web);
+    assert_int_equal(web.memory.open, 0);
+    web_close(&web);
+}
+
+static void mpegts_past_that_fails_midway_ends_there(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mpegts, false);
+    web_record(&web, 5, 0);
+    web.memory.fail = ERR_IO;
+    web.memory.fail_after = 2;
+    (void)get_past(&web, "archive-%lld-60.ts", PAST_S);
+    expect_segments(&web, 0, 2);
+    web.memory.fail_after = 0;
+    web_client_again(&web);
+    assert_int_equal(get_past(&web, "archive-%lld-60.ts", PAST_S), 503);
+    web_close(&web);
+}
+
+static void mpegts_past_that_cannot_be_given(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mpegts, false);
+    assert_int_equal(get_past(&web, "archive-%lld-60.ts", PAST_S), 404);
+    web_record(&web, 2, 0);
+    assert_int_equal(get_past(&web, "archive-5-60.ts"), 404);
+    assert_int_equal(get_past(&web, "archive-5-0.ts"), 400);
+    assert_int_equal(get_past(&web, "archive-a-5.ts"), 400);
+    assert_int_equal(get_past(&web, "archive-5-5x.ts"), 400);
+    assert_int_equal(get_past(&web, "archive-99999999999999999999-5.ts"), 400);
+    assert_int_equal(web_get(&web, "/none/archive-5-60.ts"), 404);
+    web_close(&web);
 }
 
 TEST_MAIN(TEST(mpegts_live_begins_with_the_last_key_frame),
-          TEST(mpegts_viewer_starts_an_on_demand_stream),
-          TEST(mpegts_unknown_or_ended_stream_is_an_error),
-          TEST(mpegts_file_of_the_past_holds_every_frame_and_starts_nothing))
+          TEST(mpegts_live_first_bytes_do_not_wait_for_the_clock),
+          TEST(mpegts_live_is_made_once_for_all), TEST(mpegts_live_on_demand_starts_and_waits),
+          TEST(mpegts_live_that_does_not_come_is_told_why),
+          TEST(mpegts_live_head_is_answered_and_watches_nothing),
+          TEST(mpegts_live_client_gone_while_waiting),
+          TEST(mpegts_live_stream_removed_ends_the_answer),
+          TEST(mpegts_live_of_tracks_that_ts_has_not_is_not_found),
+          TEST(mpegts_live_of_sound_alone_flows),
+          TEST(mpegts_live_tracks_change_to_what_ts_has_not_and_back),
+          TEST(mpegts_past_is_its_segments_in_a_row),
+          TEST(mpegts_past_goes_as_fast_as_the_client_takes_it),
+          TEST(mpegts_past_client_gone_cancels), TEST(mpegts_past_that_fails_midway_ends_there),
+          TEST(mpegts_past_that_cannot_be_given))
