@@ -161,6 +161,43 @@ static void reader_damaged_head_is_left_out(void **state)
     room_close();
 }
 
+// Somebody cuts the file behind our back, right between two parts.
+static void reader_segment_that_is_not_all_there_is_left_out(void **state)
+{
+    (void)state;
+    room_open();
+    room_record(3);
+    assert_known(room_read_all(), 0, 3);
+    const struct index *index = room_archive()->recorder.volume->index;
+    struct segment *segment = stream_find_segment(room.stream, start_of(2) / 1000);
+    const struct chain *bytes = cmaf_segment(segment);
+    struct buf *joined = chain_join(bytes);
+    size_t second = cmaf_chunk_find(buf_bytes(joined), 1);
+    assert_true(second < joined->length);
+    buf_unref(&joined);
+    assert_int_equal(
+        truncate(room_files(".mp4")->path[0], (off_t)(index->entries[2].offset + second)), 0);
+    assert_known(room_read_all(), 0, 2);
+    room_close();
+}
+
+// An index that is well in itself, and speaks of other segments than there are.
+static void reader_segment_that_is_another_is_left_out(void **state)
+{
+    (void)state;
+    room_open();
+    room_record(3);
+    struct index *index = room_archive()->recorder.volume->index;
+    index->entries[1].number += 5;
+    struct got *got = room_read_all();
+    assert_int_equal(got->count, 2);
+    assert_int_equal(got->segment[1].sum, room.known[2].sum);
+    index->entries[1].number -= 5;
+    index->entries[2].utc_start_us += 7;
+    assert_known(room_read_all(), 0, 2);
+    room_close();
+}
+
 static void reader_of_a_removed_file_reads_to_its_end(void **state)
 {
     (void)state;
@@ -344,7 +381,10 @@ TEST_MAIN(TEST(reader_gives_what_overlaps_the_range),
           TEST(reader_heads_are_those_of_the_segments),
           TEST(reader_heads_of_large_segments_read_little),
           TEST(reader_damaged_segment_is_left_out_and_the_next_says_so),
-          TEST(reader_damaged_head_is_left_out), TEST(reader_of_a_removed_file_reads_to_its_end),
-          TEST(reader_hung_disk_is_a_timeout), TEST(reader_read_error_leaves_one_out),
+          TEST(reader_damaged_head_is_left_out),
+          TEST(reader_segment_that_is_not_all_there_is_left_out),
+          TEST(reader_segment_that_is_another_is_left_out),
+          TEST(reader_of_a_removed_file_reads_to_its_end), TEST(reader_hung_disk_is_a_timeout),
+          TEST(reader_read_error_leaves_one_out),
           TEST(reader_cancel_inside_its_callback_is_the_last_of_it),
           TEST(reader_cancel_in_every_state_is_quiet), TEST(reader_closing_the_archive_ends_it))

@@ -145,6 +145,10 @@ static void recovery_after_a_kill_loses_at_most_a_part(void **state)
         assert_true(end_us - room.known[0].info.utc_start_us > held_us - US_PER_S);
         assert_list_is_read();
         // The torn part is cut off, and the file is closed: nothing is left to do.
+        size_t kept = (size_t)room_files(".mp4")->size[0];
+        struct bytes all = bytes_of(crash.data.bytes, crash.data.length);
+        assert_in_range(kept, length - 12000, length);
+        assert_int_equal(cmaf_chunk_find(all, kept), kept);
         assert_int_equal(room_ranges(0, INT64_MAX / 2)->ranges, 1);
         unsigned recovered = room_logged(" recovered ");
         archive_detach(room.archives, room.stream);
@@ -214,7 +218,7 @@ static void recovery_of_a_damaged_index_keeps_everything(void **state)
         crash.idx.bytes[at] ^= 0x80;
     }
     // One of another file, that is well in itself.
-    struct index *other = index_new(1, 7);
+    struct index *other = index_new(1, (uint32_t)init_of(&crash));
     struct index_entry entry = {.number = 1,
                                 .utc_start_us = 5,
                                 .offset = 1000000,
@@ -303,6 +307,10 @@ static void recovery_of_an_older_file_waits_until_asked(void **state)
     off_t size = found.st_size;
     assert_int_equal(stat(data, &found), 0);
     assert_int_equal(found.st_size, size);
+    opened_drop_all(room_archive());
+    got = room_read(0, room.known[2].info.utc_start_us + 1, HISTORY_WHOLE);
+    assert_int_equal(got->count, 3);
+    assert_int_equal(room_logged(" recovered "), recovered + 2);
     crash_fini(&crash);
     room_close();
 }
@@ -339,10 +347,36 @@ static void recovery_that_fails_is_tried_again(void **state)
     room_close();
 }
 
+// Retention takes the file while it is being looked at: its index does not come back.
+static void recovery_of_a_file_that_is_removed_leaves_nothing(void **state)
+{
+    (void)state;
+    struct crash crash = crash_of(3);
+    archive_detach(room.archives, room.stream);
+    room_settle();
+    struct files *files = room_files(".idx");
+    for (unsigned i = 0; i < files->count; i++)
+        unlink(files->path[i]);
+    file_faults_hold(FAULT_READ, true);
+    room_attach();
+    while (file_faults_waiting() == 0) // the alarm of the loop's fixture bounds it
+        loop_turn(room.loop, false);
+    assert_int_equal(file_faults_waiting(), 1);
+    struct archive *archive = room_archive();
+    assert_true(retention_remove(archive, &archive->hours.hour[0]));
+    file_faults_hold(FAULT_READ, false);
+    room_settle();
+    assert_int_equal(room_files("")->count, 0);
+    assert_int_equal(room_read_all()->count, 0);
+    crash_fini(&crash);
+    room_close();
+}
+
 TEST_MAIN(TEST(recovery_after_a_kill_loses_at_most_a_part),
           TEST(recovery_of_every_sync_point_keeps_all_of_it),
           TEST(recovery_without_an_index_reads_the_file),
           TEST(recovery_of_a_damaged_index_keeps_everything),
           TEST(recovery_of_a_file_without_media_removes_it),
           TEST(recovery_of_an_older_file_waits_until_asked),
-          TEST(recovery_that_fails_is_tried_again))
+          TEST(recovery_that_fails_is_tried_again),
+          TEST(recovery_of_a_file_that_is_removed_leaves_nothing))

@@ -139,7 +139,7 @@ static void scan_damaged_first_part_costs_the_segment(void **state)
 static void scan_foreign_bytes_between_are_skipped(void **state)
 {
     (void)state;
-    static const size_t lengths[] = {8, 100, 4096, 300000};
+    static const size_t lengths[] = {8, 100, 4096, (256u << 10) - 9, 300000};
     for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         struct file file = file_of(2);
         size_t at = file.init + 4 * file.chunk, foreign = lengths[i];
@@ -163,6 +163,44 @@ static void scan_foreign_bytes_between_are_skipped(void **state)
         buf_unref(&longer);
         file_fini(&file);
     }
+}
+
+// The parts of a segment are one run of bytes: what comes behind something else is not of it.
+static void scan_foreign_bytes_inside_a_segment_end_it(void **state)
+{
+    (void)state;
+    struct file file = file_of(2);
+    size_t at = file.init + 2 * file.chunk;
+    struct buf *longer = buf_new(file.buf->length + 16);
+    buf_append(longer, file.buf->data, at);
+    buf_append(longer,
+               "\0\0\0\x10"
+               "free12345678",
+               16);
+    buf_append(longer, file.buf->data + at, file.buf->length - at);
+    struct scan scan;
+    scan_all(&scan, buf_bytes(longer), file.tracks, file.init, 0);
+    assert_int_equal(scan.index->count, 2);
+    assert_segment(&file, &scan.index->entries[0], 0, 2, 1000000);
+    assert_int_equal(scan.index->entries[1].number, 101);
+    scan_fini(&scan);
+    buf_unref(&longer);
+    file_fini(&file);
+}
+
+// The last part is missing: the segment does not last to the next one.
+static void scan_damaged_last_part_leaves_a_hole(void **state)
+{
+    (void)state;
+    struct file file = file_of(3);
+    struct scan scan;
+    file.buf->data[file.init + 7 * file.chunk + 500] ^= 1;
+    scan_all(&scan, buf_bytes(file.buf), file.tracks, file.init, 0);
+    assert_int_equal(scan.index->count, 3);
+    assert_segment(&file, &scan.index->entries[1], 1, 3, 1500000);
+    assert_true(index_hole_before(scan.index, 2));
+    scan_fini(&scan);
+    file_fini(&file);
 }
 
 static void scan_chunks_of_another_track_list_are_left_out(void **state)
@@ -223,5 +261,7 @@ TEST_MAIN(TEST(scan_whole_file_gives_its_segments), TEST(scan_goes_on_behind_an_
           TEST(scan_damaged_chunk_costs_the_rest_of_its_segment),
           TEST(scan_damaged_first_part_costs_the_segment),
           TEST(scan_foreign_bytes_between_are_skipped),
+          TEST(scan_foreign_bytes_inside_a_segment_end_it),
+          TEST(scan_damaged_last_part_leaves_a_hole),
           TEST(scan_chunks_of_another_track_list_are_left_out), TEST(scan_short_read_is_the_end),
           TEST(scan_of_nothing_is_empty))

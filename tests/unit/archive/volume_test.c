@@ -60,6 +60,26 @@ static void volume_syncs_every_ten_seconds_when_there_is_something(void **state)
     room_close();
 }
 
+// Folders above that of the day are synced with the first file of a day only.
+static void volume_second_file_of_a_day_syncs_one_folder(void **state)
+{
+    (void)state;
+    room_open();
+    room_record(2);
+    room_wait(12 * US_PER_S);
+    unsigned syncs = file_faults_count(FAULT_SYNC);
+    assert_in_range(syncs, 1 + 5, 2 + 5); // the file; day, month, year, stream, PATH
+    room.width = 128;
+    room_give_tracks();
+    room_align();
+    room_record(1);
+    room_wait(12 * US_PER_S);
+    assert_int_equal(room_files(".mp4")->count, 2);
+    // What was not safe yet of the first file; the second one, and the day.
+    assert_in_range(file_faults_count(FAULT_SYNC) - syncs, 1 + 1, 1 + 2 + 1);
+    room_close();
+}
+
 static void volume_streams_sync_at_different_moments(void **state)
 {
     (void)state;
@@ -107,6 +127,7 @@ static void volume_failed_sync_begins_another_file(void **state)
     (void)state;
     room_open();
     room_record(2);
+    assert_known(room_read_all(), 0, 2);
     file_faults_fail(FAULT_SYNC, 1, false, EIO);
     room_wait(12 * US_PER_S);
     assert_string_equal(room_stats().problem, "io");
@@ -115,7 +136,10 @@ static void volume_failed_sync_begins_another_file(void **state)
     assert_int_equal(room_files(".mp4")->count, 2);
     room_wait(12 * US_PER_S);
     assert_null(room_stats().problem);
+    // Nor is what memory says about the file: it is looked at.
+    assert_int_equal(room_logged(" recovered "), 0);
     struct got *got = room_read_all();
+    assert_int_equal(room_logged(" recovered "), 1);
     assert_true(got->count >= 4);
     assert_list_is_read();
     room_close();
@@ -151,6 +175,7 @@ static void volume_index_that_cannot_be_written_harms_nothing(void **state)
 
 TEST_MAIN(TEST(volume_index_follows_the_sync),
           TEST(volume_syncs_every_ten_seconds_when_there_is_something),
+          TEST(volume_second_file_of_a_day_syncs_one_folder),
           TEST(volume_streams_sync_at_different_moments),
           TEST(volume_finished_file_is_synced_and_its_index_complete),
           TEST(volume_failed_sync_begins_another_file),
