@@ -50,14 +50,12 @@ static void describe(const struct cluster *cluster, struct stream *stream,
     }
 }
 
-// A server is not told of streams that only it gives us, nor of those that came too far.
+// A server is not told of streams that only it gives us.
 static bool is_for(const struct cluster *cluster, const struct asker *asker, const char *name)
 {
     struct remote *remote = map_get(cluster->remote, name);
     if (!remote)
         return true;
-    if (remote->hops >= HOPS_MAX)
-        return false;
     uint64_t id = link_peer_id(channel_link(asker->channel));
     LIST_FOREACH(&cluster->sources, it, after)
     {

@@ -53,6 +53,17 @@ static void window_mark(struct stream *stream)
         live->window[i].listed = live->window_count - i <= stream->conf->segment_count;
 }
 
+// Segments that are newest where they come from, and lie far before what is listed: the far server
+// began anew with an earlier clock. What it lists now is what there is.
+static void window_check(struct live *live, const struct segment_info *newest)
+{
+    const struct window_entry *last =
+        live->window_count ? &live->window[live->window_count - 1] : NULL;
+    if (last && newest->number < last->info.number &&
+        last->info.utc_start_us - newest->utc_start_us > SEGMENT_DURATION_MAX_US)
+        window_clear(live);
+}
+
 static void window_add(struct stream *stream, const struct segment_info *info,
                        struct tracks *tracks, struct segment *segment)
 {
@@ -83,6 +94,7 @@ static void window_add(struct stream *stream, const struct segment_info *info,
 
 void live_add_segment(struct stream *stream, struct segment *segment)
 {
+    window_check(stream->live, &segment->info);
     window_add(stream, &segment->info, segment->tracks, segment);
     stream->stats.segments++;
     LIST_FOREACH(&stream->listeners, it, after)
@@ -102,6 +114,8 @@ static void on_segment(void *arg, struct segment **segment)
 
 static void on_partial(void *arg, const struct segment_info *info, struct tracks *tracks)
 {
+    struct stream *stream = arg;
+    window_check(stream->live, info);
     window_add(arg, info, tracks, NULL);
     waiters_check(arg);
 }
@@ -257,6 +271,8 @@ void live_end_run(struct stream *stream, enum reason reason)
 void live_add_far_window(struct stream *stream, const struct segment_info *infos, size_t count,
                          struct tracks *tracks)
 {
+    if (count)
+        window_check(stream->live, &infos[count - 1]);
     for (size_t i = 0; i < count; i++) {
         struct segment_info info = infos[i];
         if (info.generation == 0)

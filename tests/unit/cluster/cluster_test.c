@@ -500,6 +500,34 @@ static void cluster_streams_are_offered_on_over_four_servers(void **state)
     link_net_close(&net);
 }
 
+static void cluster_hops_that_grow_are_told_on(void **state)
+{
+    (void)state;
+    // s2 has it from s1, who has it from near, and by a longer way from far2.
+    static const char *const hosts[] = {"near", "far0", "far1", "far2", "s1", "s2", "s3"};
+    enum { NEAR, FAR0, FAR1, FAR2, S1, S2, S3, COUNT };
+    struct server server[COUNT];
+    net_open();
+    for (unsigned i = 0; i < COUNT; i++)
+        server_open(&server[i], hosts[i]);
+    struct stream *main = own(&server[NEAR], "main", NULL);
+    own(&server[FAR0], "main", NULL);
+    use_plain(&server[FAR1], "far0", NULL);
+    use_plain(&server[FAR2], "far1", NULL);
+    use_plain(&server[S1], "near", "far2");
+    use_plain(&server[S2], "s1", NULL);
+    use_plain(&server[S3], "s2", NULL);
+    assert_true(cluster_owns(server[S3].cluster, "main")); // three hops
+    stream_close(&main, REASON_CONFIG);
+    settle();
+    assert_true(cluster_owns(server[S1].cluster, "main"));
+    assert_true(cluster_owns(server[S2].cluster, "main")); // four
+    assert_null(get(&server[S3], "main"));                 // five are too many
+    for (unsigned i = 0; i < COUNT; i++)
+        server_close(&server[i]);
+    link_net_close(&net);
+}
+
 static void cluster_servers_of_each_other_are_not_told_their_own(void **state)
 {
     (void)state;
@@ -729,6 +757,7 @@ TEST_MAIN(TEST(cluster_takes_everything_on_demand),
           TEST(cluster_local_name_wins_and_the_far_one_comes_back),
           TEST(cluster_far_stream_closed_by_others_comes_back),
           TEST(cluster_streams_are_offered_on_over_four_servers),
+          TEST(cluster_hops_that_grow_are_told_on),
           TEST(cluster_servers_of_each_other_are_not_told_their_own),
           TEST(cluster_circle_lets_go_of_what_nobody_has),
           TEST(cluster_reload_of_the_same_disturbs_nothing),

@@ -357,6 +357,50 @@ static void m4s_far_process_restarted_is_another_run(void **state)
     m4s_close(&pair);
 }
 
+static void m4s_far_process_restarted_with_its_clock_set_back_is_played_all_the_same(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct watcher watcher;
+    m4s_open(&pair, 0);
+    m4s_receive(&pair);
+    watcher_open(&watcher, pair.to);
+    pair_play(&pair, 4400);
+    struct stream *gone = pair.from;
+    stream_close(&gone, REASON_SHUTDOWN);
+    clock_set_test(now_us(), utc_us() - 3600 * US_PER_S);
+    pair.from = pair_stream(&pair.there, "main", "hand://main", true);
+    link_net_run(&pair.net, 2 * US_PER_S);
+    unsigned pictures = watcher.pictures;
+    pair_play(&pair, 8040);
+    assert_int_equal(stream_state(pair.to), STREAM_LIVE);
+    assert_int_equal(watcher.pictures, pictures + 201);
+    assert_int_equal(watcher.backwards, 2); // once in each track
+    assert_numbers_consecutive(pair.to);
+    assert_int_equal(assert_same_segments(pair.from, pair.to), 4);
+    sink_close(&watcher.sink);
+    m4s_close(&pair);
+}
+
+static void m4s_hole_in_the_far_record_is_the_same_hole_here(void **state)
+{
+    (void)state;
+    struct pair pair;
+    m4s_open(&pair, 0);
+    m4s_receive(&pair);
+    pair_play(&pair, 3000);
+    link_net_run(&pair.net, 20 * US_PER_S); // the camera pauses and does not count
+    pair_play(&pair, 15000);
+    unsigned holes = 0;
+    size_t count;
+    const struct window_entry *window = stream_window(pair.from, &count);
+    for (size_t i = 1; i < count; i++)
+        holes += (window[i].info.flags & SEGMENT_DISCONTINUITY) != 0;
+    assert_int_equal(holes, 1);
+    assert_int_equal(assert_same_segments(pair.from, pair.to), count);
+    m4s_close(&pair);
+}
+
 static void m4s_several_receivers_and_streams_get_each_their_own(void **state)
 {
     (void)state;
@@ -687,6 +731,8 @@ TEST_MAIN(TEST(m4s_join_in_mid_segment_begins_with_the_window_and_goes_on_equal)
           TEST(m4s_link_cut_within_a_segment_goes_on_without_repeats),
           TEST(m4s_link_away_for_long_leaves_a_hole_and_lists_what_can_be_fetched),
           TEST(m4s_far_process_restarted_is_another_run),
+          TEST(m4s_far_process_restarted_with_its_clock_set_back_is_played_all_the_same),
+          TEST(m4s_hole_in_the_far_record_is_the_same_hole_here),
           TEST(m4s_several_receivers_and_streams_get_each_their_own),
           TEST(m4s_nobody_watching_stops_the_subscription),
           TEST(m4s_removed_stream_ends_the_subscription_with_not_found_later),

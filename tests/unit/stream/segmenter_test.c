@@ -227,6 +227,41 @@ static void segmenter_skipped_makes_the_open_one_partial(void **state)
     world_fini(&world);
 }
 
+static void segmenter_announced_again_goes_on_as_a_partial_one(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    segmenter_announce(world.segmenter, 70, START_US, SEGMENT_KEY, true);
+    (void)push(&world, 0, 0, FRAME_KEY);
+    (void)push(&world, 0, 40000, 0);
+    segmenter_announce(world.segmenter, 70, START_US, SEGMENT_KEY, false); // frames were left out
+    (void)push(&world, 0, 2000000, FRAME_KEY);
+    assert_int_equal(world.closed_count, 0);
+    segmenter_announce(world.segmenter, 71, START_US + 4000000, SEGMENT_KEY, true);
+    (void)push(&world, 0, 4000000, FRAME_KEY);
+    assert_int_equal(world.closed_count, 1);
+    assert_int_equal(world.partial_count, 1);
+    assert_int_equal(world.closed[0].number, 70);
+    assert_int_equal(world.closed[0].duration_us, 4000000);
+    world_fini(&world);
+}
+
+static void segmenter_announced_after_a_hole_does_not_count_the_hole(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    segmenter_announce(world.segmenter, 70, START_US, SEGMENT_KEY, true);
+    for (int i = 0; i < 25; i++)
+        (void)push(&world, 0, i * 40000, i ? 0 : FRAME_KEY);
+    segmenter_announce(world.segmenter, 71, START_US + 20000000,
+                       SEGMENT_KEY | SEGMENT_DISCONTINUITY, true);
+    (void)push(&world, 0, 20000000, FRAME_KEY);
+    assert_int_equal(world.closed[0].duration_us, 1000000);
+    world_fini(&world);
+}
+
 static void segmenter_same_frames_give_the_same_parts(void **state)
 {
     (void)state;
@@ -258,4 +293,6 @@ TEST_MAIN(TEST(segmenter_push_cuts_at_key_frames_of_the_duration),
           TEST(segmenter_set_tracks_closes_the_open_segment),
           TEST(segmenter_announced_cuts_where_the_far_server_did),
           TEST(segmenter_skipped_makes_the_open_one_partial),
+          TEST(segmenter_announced_again_goes_on_as_a_partial_one),
+          TEST(segmenter_announced_after_a_hole_does_not_count_the_hole),
           TEST(segmenter_same_frames_give_the_same_parts))
