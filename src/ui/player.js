@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Plays a playlist of this server in a <video> element: by the browser itself where it knows HLS,
-// else by Media Source Extensions from the fMP4 form of the same playlist.
+// Plays a playlist of this server in a <video> element: by Media Source Extensions from the fMP4 form
+// of the playlist where the browser has them, else by the browser itself.
 "use strict";
 
 const NATIVE_HLS = "application/vnd.apple.mpegurl";
@@ -140,12 +140,13 @@ class Player {
     const { prefix, list, codecs } = this.wanted;
     this.close();
     this.tell("Opening ...");
-    if (this.video.canPlayType(NATIVE_HLS)) {
-      this.video.src = `${prefix}${list}.m3u8`;
-    } else if (SourcePlayer.can(codecs)) {
+    // Chromium knows HLS too, but gives up on some live lists when it has read them to their end.
+    if (SourcePlayer.can(codecs)) {
       const address = new URL(`${prefix}${list}.fmp4.m3u8`, location.href).href;
       this.source = new SourcePlayer(this.video, address, codecs);
       this.source.start().catch((why) => why.name === "AbortError" || this.again());
+    } else if (this.video.canPlayType(NATIVE_HLS)) {
+      this.video.src = `${prefix}${list}.m3u8`;
     } else {
       this.tell("This browser plays neither HLS nor these codecs. " +
         "An address below works in VLC and other players.");
