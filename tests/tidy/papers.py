@@ -24,7 +24,7 @@ def check(tree):
 GOOD = f"// {LICENCE}\n"
 EXAMPLES = [
     ({"src/a.c": GOOD, "tests/a.py": f"#!/usr/bin/env python3\n# {LICENCE}\n"}, None),
-    ({"docs/a.md": 'curl http://host/tmp/x; cd "$HOME/work/x"; mkdtemp("/tmp/' 'a-XXXXXX")'}, None),
+    ({"docs/a.md": 'curl http://host/tmp/x; cd "$HOME/x"; mkdtemp("/tmp/' 'a-XXXXXX")'}, None),
     ({"src/a.c": f"\n// {LICENCE}\n"}, "src/a.c:1: the line"),
     ({"tests/a.sh": "#!/bin/sh\n"}, "tests/a.sh:2: the line"),
     ({"docs/a.md": "\ncd /" "home/someone/sluice"}, "docs/a.md:2: /" "home/someone: a path"),
