@@ -41,7 +41,7 @@ void archive_detach(struct archives *archives, struct stream *stream);
 bool archives_flush(struct archives *archives, int64_t timeout_us);
 
 // Blocking; for the configuration check before the loop runs: the folder can be found or made, and
-// written. A sentence in why otherwise.
+// written. A sentence in why otherwise. May run in a worker.
 bool archive_path_usable(const char *path, char *why, size_t room);
 
 // OPENING: the tree is being listed. FAILED: it cannot be read or written; tried again.

@@ -78,14 +78,19 @@ enum reason archive_reason_of(int os_error)
     return os_error == ENOSPC || os_error == EDQUOT ? REASON_DISK_FULL : REASON_IO;
 }
 
+static enum archive_state state_of(const struct archive *archive)
+{
+    // A slow disk takes what it can: the archive is in use.
+    if (archive->problem != REASON_NONE && archive->problem != REASON_DISK_SLOW)
+        return ARCHIVE_FAILED;
+    return archive->listed ? ARCHIVE_READY : ARCHIVE_OPENING;
+}
+
 void archive_set_problem(struct archive *archive, enum reason problem, int os_error)
 {
     if (archive->problem == problem)
         return;
     archive->problem = problem;
-    if (archive->state != ARCHIVE_OPENING)
-        archive->state =
-            problem == REASON_NONE || problem == REASON_DISK_SLOW ? ARCHIVE_READY : ARCHIVE_FAILED;
     if (problem == REASON_NONE)
         log_info(archive->log_name, "recording goes on path=%s", archive->folder);
     else
@@ -135,7 +140,7 @@ static void on_listed(void *arg, int err, int os_error)
         timeout_start(&archive->again, AGAIN_US);
         return;
     }
-    archive->state = ARCHIVE_READY;
+    archive->listed = true;
     archive_set_problem(archive, REASON_NONE, 0);
     log_info(archive->log_name, "archive open path=%s files=%u bytes=%llu", archive->folder,
              archive->hours.count, (unsigned long long)archive->hours.bytes);
@@ -190,7 +195,7 @@ static void on_gone(void *arg)
     LIST_FOREACH(&owner->archives, it, after)
     {
         struct archive *next = LIST_OWNER(it, struct archive, node);
-        if (strcmp(next->folder, folder) == 0 && next->state == ARCHIVE_OPENING && !next->opening) {
+        if (strcmp(next->folder, folder) == 0 && !next->listed && !next->opening) {
             timeout_stop(&next->again);
             archive_open(next);
             break;
@@ -214,9 +219,9 @@ void archive_close(struct archive *archive)
     stream_set_slot(stream, STREAM_SLOT_ARCHIVE, NULL);
     archive->stream = NULL;
     timeout_stop(&archive->again);
-    if (archive->state == ARCHIVE_OPENING) { // nothing was written yet, and may never be
+    if (!archive->listed) { // nothing was written yet, and may never be
         tree_cancel(&archive->opening);
-        archive->state = ARCHIVE_READY;
+        archive->listed = true;
     }
     recorder_close(&archive->recorder);
     archive_check_gone(archive);
@@ -274,7 +279,6 @@ static struct archive *archive_new(struct archives *archives, struct stream *str
     size_t room = strlen(path) + strlen(name) + 2;
     archive->folder = mem_alloc(room);
     (void)text_format(archive->folder, room, "%s/%s", path, name);
-    archive->state = ARCHIVE_OPENING;
     archive->problem = REASON_NONE;
     list_init(&archive->requests);
     recorder_init(&archive->recorder, archive);
@@ -374,7 +378,7 @@ static bool is_opening(const struct disk *disk)
     LIST_FOREACH(&disk->owner->archives, it, after)
     {
         const struct archive *archive = LIST_OWNER(it, struct archive, node);
-        if (archive->disk == disk && archive->state == ARCHIVE_OPENING)
+        if (archive->disk == disk && !archive->listed)
             return true;
     }
     return false;
@@ -437,7 +441,7 @@ bool archive_get_stats(const struct stream *stream, struct archive_stats *out)
     struct history_range whole;
     (void)archive_span(archive, &whole);
     *out = (struct archive_stats){
-        .state = archive->state,
+        .state = state_of(archive),
         .problem = archive->problem == REASON_NONE ? NULL : reason_name(archive->problem),
         .bytes = archive->hours.bytes,
         .files = archive->hours.count,

@@ -55,7 +55,7 @@ struct archive {
     int64_t depth_us;
     unsigned percent;
     uint64_t size_bytes;
-    enum archive_state state;
+    bool listed;         // the tree is known; before that nothing is written and requests wait
     enum reason problem; // REASON_NONE: well
     struct hours hours;
     struct recorder recorder;

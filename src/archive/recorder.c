@@ -398,7 +398,7 @@ void recorder_run(struct recorder *recorder)
 {
     struct write_item *item;
     while (!recorder->opening && !recorder->appending && !timeout_active(&recorder->retry) &&
-           recorder->archive->state != ARCHIVE_OPENING && (item = first_item(&recorder->queue))) {
+           recorder->archive->listed && (item = first_item(&recorder->queue))) {
         bool first = !item->end && item->part == 0;
         if (first && !usable(recorder, item)) {
             item_free(recorder, &recorder->queue, item);

@@ -27,7 +27,7 @@ static void on_wake(void *arg)
     OBJ_CHECK(request, REQUEST_MAGIC);
     if (request->refused)
         end_now(request, ERR_LIMIT);
-    else if (request->archive->state != ARCHIVE_OPENING) // else requests_wake comes later
+    else if (request->archive->listed) // else requests_wake comes later
         request->ops->run(request);
 }
 

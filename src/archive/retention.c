@@ -72,7 +72,7 @@ static struct hour *oldest(struct archive *archive)
 
 static bool takes_part(const struct archive *archive, const struct disk *disk)
 {
-    return archive->disk == disk && archive->stream && archive->state != ARCHIVE_OPENING;
+    return archive->disk == disk && archive->stream && archive->listed;
 }
 
 static void remove_by_age(struct archive *archive)

@@ -53,6 +53,13 @@ static void volume_path(const struct volume *volume, char out[HOUR_PATH], const 
     hour_path(out, volume->archive->folder, volume->name, extension);
 }
 
+static void remove_empty(const struct volume *volume)
+{
+    char path[HOUR_PATH];
+    volume_path(volume, path, "mp4");
+    (void)file_remove(volume->archive->disk->writes, path, volume->archive->folder, NULL, NULL);
+}
+
 // ---- opening -----------------------------------------------------------------------------------
 
 static bool submit_open(struct volume *volume);
@@ -80,10 +87,13 @@ static void on_open(void *arg, const struct file_result *result)
         return;
     }
     volume->data = result->file;
-    struct hour *hour = NULL;
-    if (hours_add(&archive->hours, volume->name, 0) == 0)
+    // One of that name that was listed has been taken away by somebody: this is another.
+    opened_drop(archive, volume->name);
+    struct hour *hour = hours_get(&archive->hours, volume->name);
+    if (!hour && hours_add(&archive->hours, volume->name, 0) == 0)
         hour = hours_get(&archive->hours, volume->name);
-    if (!hour) { // one that is listed but was not on the disk, or too many
+    if (!hour) { // too many
+        remove_empty(volume);
         opening_failed(volume, EMFILE);
         return;
     }
@@ -426,9 +436,7 @@ void volume_fail(struct volume *volume, int os_error)
     opened_drop(archive, name);
     struct hour *hour = hours_get(&archive->hours, name);
     if (hour && empty) {
-        char path[HOUR_PATH];
-        volume_path(volume, path, "mp4");
-        (void)file_remove(archive->disk->writes, path, archive->folder, NULL, NULL);
+        remove_empty(volume);
         hours_remove(&archive->hours, hour);
     } else if (hour) {
         hours_set_bytes(&archive->hours, hour, volume->end + volume->idx_bytes);

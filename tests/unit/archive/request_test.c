@@ -156,7 +156,68 @@ static void damaged_file_is_said_once_and_left_out(void **state)
     room_close();
 }
 
+// Sixty hours of segments of 4 s, as closed indexes beside hour files that nobody looks into.
+static void make_hours(void)
+{
+    char folder[200], path[HOUR_PATH], why[100];
+    (void)text_format(folder, sizeof folder, "%s/cam", room.folder.path);
+    for (int64_t hour = 0; hour < 60; hour++) {
+        struct hour_name name = {.second = ROOM_START_US / US_PER_S + hour * 3600};
+        struct index *index = index_new(5, 100);
+        for (unsigned i = 0; i < 900; i++) {
+            struct index_entry entry = {.number = i,
+                                        .utc_start_us = (name.second + i * 4) * US_PER_S,
+                                        .offset = 100 + i * 10,
+                                        .bytes = 10,
+                                        .head_bytes = 5,
+                                        .duration_us = 4000000,
+                                        .parts = 1};
+            assert_true(index_add(index, &entry));
+        }
+        index->closed = true;
+        index->file_length = 100 + 9000;
+        struct writer out = {0};
+        index_write(&out, index);
+        struct buf *bytes = writer_take(&out);
+        for (unsigned i = 0; i < 2; i++) {
+            hour_path(path, folder, name, i ? "mp4" : "idx");
+            char *slash = strrchr(path, '/');
+            *slash = 0;
+            assert_true(archive_path_usable(path, why, sizeof why));
+            *slash = '/';
+            int descriptor = open(path, O_WRONLY | O_CREAT, 0644);
+            size_t length = i ? 1 : bytes->length;
+            assert_int_equal(write(descriptor, bytes->data, length), (ssize_t)length);
+            close(descriptor);
+        }
+        buf_unref(&bytes);
+        index_unref(&index);
+    }
+}
+
+static void list_longer_than_the_bound_is_cut(void **state)
+{
+    (void)state;
+    room_open_plain("cam");
+    make_hours();
+    room_attach();
+    room_settle();
+    struct got *got = room_list(0, INT64_MAX / 2);
+    assert_int_equal(got->err, 0);
+    assert_int_equal(got->count, HISTORY_LIST_MAX);
+    assert_true(got->cut);
+    got = room_ranges(0, INT64_MAX / 2);
+    assert_int_equal(got->ranges, 1);
+    assert_int_equal(got->range[0].to_us - got->range[0].from_us, 60 * 3600 * US_PER_S);
+    struct history_range whole;
+    uint64_t bytes;
+    assert_true(history_summary(stream_history(room.stream), &whole, &bytes));
+    assert_int_equal(whole.from_us, got->range[0].from_us);
+    assert_int_equal(whole.to_us, got->range[0].to_us);
+    room_close();
+}
+
 TEST_MAIN(TEST(ranges_merge_what_touches_and_split_at_holes),
           TEST(ranges_of_known_files_do_not_read), TEST(list_is_what_can_be_read),
-          TEST(requests_wait_until_the_tree_is_listed), TEST(requests_beyond_the_limit_are_refused),
-          TEST(damaged_file_is_said_once_and_left_out))
+          TEST(list_longer_than_the_bound_is_cut), TEST(requests_wait_until_the_tree_is_listed),
+          TEST(requests_beyond_the_limit_are_refused), TEST(damaged_file_is_said_once_and_left_out))
