@@ -134,7 +134,7 @@ struct channel *channel_open(struct link *link, enum link_service service, enum 
                              struct bytes open, const struct channel_events *events, void *arg);
 // Sends one message in the channel's class; moves the slices. At most LINK_MESSAGE_MAX bytes, also
 // none. With more than LINK_QUEUE_MAX queued the channel is closed (SLOW_RECEIVER); on a channel
-// that is closed it drops the message.
+// that is closed it drops the message. The chain holds no memory afterwards.
 void channel_send(struct channel *channel, struct chain *message);
 void channel_send_copy(struct channel *channel, const void *data, size_t length);
 size_t channel_queued(const struct channel *channel); // bytes that can still be overtaken

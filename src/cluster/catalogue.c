@@ -75,7 +75,6 @@ static void flush(struct asker *asker, struct writer *writer)
     struct buf *buf = writer_take(writer);
     chain_take(&message, &buf);
     channel_send(asker->channel, &message);
-    chain_fini(&message);
 }
 
 static void tell_all(void *arg)

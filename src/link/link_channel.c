@@ -278,6 +278,7 @@ void channel_send(struct channel *channel, struct chain *message)
         return;
     }
     link_sched_push(&link->sched, &channel->queue, message);
+    chain_fini(message); // its slices have moved; the room they stood in goes too
     if (link_queue_weight(&channel->queue) >= LINK_QUEUE_HIGH)
         channel->full = true;
     link_flush_soon(link);

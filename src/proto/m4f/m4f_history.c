@@ -258,7 +258,6 @@ static void send_next(struct request *request)
     struct chain message = {0};
     m4f_next_write(&message);
     channel_send(request->channel, &message);
-    chain_fini(&message);
 }
 
 // A reload may have changed the global key since the link was asked for.

@@ -33,7 +33,6 @@ static void send_window(struct publication *publication, uint32_t generation)
     struct chain message = {0};
     m4f_infos_write(infos, used, &message);
     channel_send(publication->channel, &message);
-    chain_fini(&message);
 }
 
 static void pump(struct publication *publication)

@@ -19,7 +19,6 @@ static void send_tracks(struct m4f_sender *sender, const struct tracks *tracks)
     struct chain message = {0};
     m4f_tracks_write(tracks->generation, init, &message);
     channel_send(sender->channel, &message);
-    chain_fini(&message);
     buf_unref(&init);
     sender->generation = tracks->generation;
 }
@@ -50,7 +49,6 @@ bool m4f_sender_pump(struct m4f_sender *sender)
         chain_add_range(&message, &sender->body, 0, piece);
         chain_consume(&sender->body, piece);
         channel_send(sender->channel, &message);
-        chain_fini(&message);
     }
     return sender->body.bytes == 0;
 }

@@ -46,7 +46,6 @@ static void finish(struct reader *reader, int result)
     struct chain message = {0};
     m4f_end_write(result, &message);
     channel_send(reader->channel, &message);
-    chain_fini(&message);
     channel_finish(&reader->channel, REASON_DONE);
     reader_free(reader);
 }
@@ -146,7 +145,6 @@ static void on_ranges(void *arg, int err, const struct history_range *ranges, si
         struct chain message = {0};
         m4f_ranges_write(ranges + at, piece, &message);
         channel_send(reader->channel, &message);
-        chain_fini(&message);
     }
     end(reader, err);
 }
@@ -161,7 +159,6 @@ static void on_list(void *arg, int err, const struct segment_info *infos, size_t
         struct chain message = {0};
         m4f_infos_write(infos + at, piece, &message);
         channel_send(reader->channel, &message);
-        chain_fini(&message);
     }
     end(reader, err);
 }

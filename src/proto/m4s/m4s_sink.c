@@ -43,7 +43,6 @@ static void send_window(struct subscription *sub)
     struct chain message = {0};
     m4s_window_write(infos, used, &message);
     channel_send(sub->channel, &message);
-    chain_fini(&message);
 }
 
 // What the segment of a frame is called: the open one, or one of the window.
@@ -83,7 +82,6 @@ static bool send_segment(struct subscription *sub, const struct frame *frame)
     struct chain message = {0};
     m4s_segment_write(&info, whole, sub->started && sub->sink.jumped, &message);
     channel_send(sub->channel, &message);
-    chain_fini(&message);
     sub->sink.jumped = false;
     return true;
 }
@@ -97,7 +95,6 @@ static bool send_tracks(struct subscription *sub, uint32_t generation)
     struct chain message = {0};
     m4s_tracks_write(generation, init, &message);
     channel_send(sub->channel, &message);
-    chain_fini(&message);
     buf_unref(&init);
     memset(&sub->clock, 0, sizeof sub->clock);
     sub->generation = generation;
@@ -120,11 +117,9 @@ static void send_frame(struct subscription *sub, struct frame *frame)
         sub->started = true;
         m4s_state_write(true, &message);
         channel_send(sub->channel, &message);
-        chain_fini(&message);
     }
     m4s_frame_write(&sub->clock, frame, &message);
     channel_send(sub->channel, &message);
-    chain_fini(&message);
     viewer_count_bytes(sub->viewer, frame->length);
 }
 
@@ -155,7 +150,6 @@ static void on_lost(void *arg)
     sub->started = false;
     m4s_state_write(false, &message);
     channel_send(sub->channel, &message);
-    chain_fini(&message);
 }
 
 static const struct sink_events sink_events = {
