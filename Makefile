@@ -145,7 +145,7 @@ check: deps
 check-built: all $(UNIT_BIN) $(FUZZ_BIN)
 	@python3 tests/support/check.py --build $(B)
 
-san:
+san: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) SAN=1 check-built
 
 # New inputs stay in the build folder: the ones worth keeping are copied to tests/fuzz/corpus by hand.
