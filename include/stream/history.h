@@ -8,6 +8,7 @@
 #ifndef STREAM_HISTORY_H
 #define STREAM_HISTORY_H
 
+#include "base/reason.h"
 #include "media/segment.h"
 
 struct history;
@@ -16,9 +17,17 @@ struct history_request;
 // Lists are bounded: two days of 4 s segments. A longer one is cut and says so.
 enum { HISTORY_LIST_MAX = 50000, HISTORY_RANGES_MAX = 10000 };
 
+// REASON_NONE: media are there, unbroken. Else nothing is there, and why: one that has a code
+// below.
 struct history_range {
     int64_t from_us, to_us; // UTC
+    enum reason reason;
 };
+
+// Reasons of holes in files and on the wire: numbers that never change (docs/formats/archive.md).
+// A reason without one is written as REASON_UNKNOWN's, and an unknown number read as that.
+uint8_t history_reason_code(enum reason reason);
+enum reason history_reason_of(uint8_t code);
 
 typedef void (*history_ranges_fn)(void *arg, int err, const struct history_range *ranges,
                                   size_t count);
@@ -63,8 +72,8 @@ struct history_request {
     struct history *history;
 };
 
-// Unbroken ranges that touch [from, to), oldest first. done is called once, then the request is
-// gone.
+// Media and holes that touch [from, to), oldest first, none overlapping another. done is called
+// once, then the request is gone.
 struct history_request *history_ranges(struct history *history, int64_t from_us, int64_t to_us,
                                        history_ranges_fn done, void *arg);
 // Segments that overlap [from, to), oldest first.

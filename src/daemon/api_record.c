@@ -86,12 +86,14 @@ static size_t make_coarse(struct history_range *ranges, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
+        if (ranges[i].reason != REASON_NONE)
+            continue;
         int64_t from_us = ranges[i].from_us / HOUR_US * HOUR_US;
         int64_t to_us = (ranges[i].to_us + HOUR_US - 1) / HOUR_US * HOUR_US;
         if (kept > 0 && from_us <= ranges[kept - 1].to_us)
             ranges[kept - 1].to_us = to_us;
         else
-            ranges[kept++] = (struct history_range){from_us, to_us};
+            ranges[kept++] = (struct history_range){from_us, to_us, REASON_NONE};
     }
     return kept;
 }
@@ -100,6 +102,8 @@ static void json_ranges(struct json *json, const struct history_range *ranges, s
 {
     json_array_begin(json);
     for (size_t i = 0; i < count; i++) {
+        if (ranges[i].reason != REASON_NONE)
+            continue;
         int64_t from_s = ranges[i].from_us / US_PER_S;
         json_object_begin(json);
         json_key_int(json, "from", from_s);

@@ -3,6 +3,27 @@
 
 #include "base/ensure.h"
 
+// The index is the code. At the end only.
+static const enum reason reason_codes[] = {
+    REASON_NONE,     REASON_UNKNOWN, REASON_SOURCE_LOST, REASON_LINK,      REASON_DISABLED,
+    REASON_SCHEDULE, REASON_RESTART, REASON_SHED,        REASON_DISK_SLOW, REASON_DISK_FULL,
+    REASON_IO,       REASON_DELETED, REASON_CLOCK,
+};
+enum { REASON_CODES = sizeof reason_codes / sizeof reason_codes[0] };
+
+uint8_t history_reason_code(enum reason reason)
+{
+    for (uint8_t i = 0; i < REASON_CODES; i++)
+        if (reason_codes[i] == reason)
+            return i;
+    return history_reason_code(REASON_UNKNOWN);
+}
+
+enum reason history_reason_of(uint8_t code)
+{
+    return code < REASON_CODES ? reason_codes[code] : REASON_UNKNOWN;
+}
+
 struct history_request *history_ranges(struct history *history, int64_t from_us, int64_t to_us,
                                        history_ranges_fn done, void *arg)
 {

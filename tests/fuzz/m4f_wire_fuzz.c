@@ -75,6 +75,7 @@ static void check_lists(const struct m4f_message *a, const struct m4f_message *b
         ENSURE(a->ranges[i].from_us >= 0 && a->ranges[i].to_us >= a->ranges[i].from_us);
         ENSURE(a->ranges[i].from_us == b->ranges[i].from_us);
         ENSURE(a->ranges[i].to_us == b->ranges[i].to_us);
+        ENSURE(a->ranges[i].reason == b->ranges[i].reason);
     }
 }
 

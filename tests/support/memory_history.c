@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "memory_history.h"
 
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "base/mem.h"
 #include "format/cmaf.h"
@@ -90,17 +91,23 @@ static void work_list(struct request *request)
     unsigned repeat = memory->list_repeat ? memory->list_repeat : 1, count = 0;
     struct segment_info *infos = mem_alloc((memory->count * repeat + 1) * sizeof *infos);
     struct history_range *ranges = mem_alloc((memory->count * repeat + 1) * sizeof *ranges);
+    unsigned holes = 0;
     for (unsigned i = 0; i < memory->count * repeat; i++) {
         const struct segment_info *info = &memory->segment[i / repeat]->info;
         if (!overlaps(request, info))
             continue;
-        ranges[count] =
-            (struct history_range){info->utc_start_us, info->utc_start_us + info->duration_us};
+        ranges[count] = (struct history_range){info->utc_start_us,
+                                               info->utc_start_us + info->duration_us, REASON_NONE};
         infos[count++] = *info;
+    }
+    if (memory->hole != REASON_NONE && count > 0) {
+        int64_t end_us = ranges[count - 1].to_us;
+        ranges[count] = (struct history_range){end_us, end_us + US_PER_S, memory->hole};
+        holes = 1;
     }
     drop(request);
     if (request->on_ranges)
-        request->on_ranges(request->arg, 0, ranges, count);
+        request->on_ranges(request->arg, 0, ranges, count + holes);
     else
         request->on_list(request->arg, 0, infos, count, false);
     mem_free(infos);
@@ -207,7 +214,7 @@ static bool summary(struct history *history, struct history_range *whole, uint64
         return false;
     const struct segment_info *last = &memory->segment[memory->count - 1]->info;
     *whole = (struct history_range){memory->segment[0]->info.utc_start_us,
-                                    last->utc_start_us + last->duration_us};
+                                    last->utc_start_us + last->duration_us, REASON_NONE};
     *bytes = 0;
     return true;
 }

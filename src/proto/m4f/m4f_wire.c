@@ -99,6 +99,7 @@ void m4f_ranges_write(const struct history_range *ranges, size_t count, struct c
     for (size_t i = 0; i < count; i++) {
         writer_varint(&writer, (uint64_t)ranges[i].from_us);
         writer_varint(&writer, (uint64_t)(ranges[i].to_us - ranges[i].from_us));
+        writer_u8(&writer, history_reason_code(ranges[i].reason));
     }
     take(&writer, out);
 }
@@ -143,9 +144,12 @@ static int ranges_parse(struct bytes in, struct m4f_message *out)
         return ERR_INVALID;
     for (unsigned i = 0; i < count; i++) {
         int64_t length_us;
-        if (!read_time(&in, &out->ranges[i].from_us) || !read_time(&in, &length_us))
+        uint8_t code;
+        if (!read_time(&in, &out->ranges[i].from_us) || !read_time(&in, &length_us) ||
+            !bytes_read_u8(&in, &code))
             return ERR_INVALID;
         out->ranges[i].to_us = out->ranges[i].from_us + length_us;
+        out->ranges[i].reason = history_reason_of(code);
     }
     out->count = (unsigned)count;
     return in.length ? ERR_INVALID : 0;

@@ -42,7 +42,8 @@
 //
 //   ranges
 //     0      1  type = 5
-//     1      v  count, then for each: v from_us, v length_us
+//     1      v  count, then for each: v from_us, v length_us, 1 why nothing is there
+//               (history_reason_code; 0: media are there)
 //
 //   end (the channel is closed by the sender after it)
 //     0      1  type = 6

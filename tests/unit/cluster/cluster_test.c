@@ -208,11 +208,11 @@ static void cluster_deltas_come_the_moment_something_changes(void **state)
     assert_string_equal(conf_of(&here, "main")->title, "Hall");
     // An archive.
     assert_false(stream_has_archive(get(&here, "main"), &range));
-    stream_set_far_archive(main, true, (struct history_range){5000000, 0});
+    stream_set_far_archive(main, true, (struct history_range){5000000, 0, REASON_NONE});
     settle();
     assert_true(stream_has_archive(get(&here, "main"), &range));
     assert_int_equal(range.from_us, 5000000);
-    stream_set_far_archive(main, false, (struct history_range){0, 0});
+    stream_set_far_archive(main, false, (struct history_range){0, 0, REASON_NONE});
     settle();
     assert_false(stream_has_archive(get(&here, "main"), &range));
     // Disabled, and enabled again.

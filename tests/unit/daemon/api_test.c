@@ -218,8 +218,8 @@ static void api_server_tells_itself(void **state)
 
 #define AT_US (1700000000 * US_PER_S)
 static const struct history_range past_ranges[] = {
-    {AT_US, AT_US + 100 * US_PER_S + 1},
-    {AT_US + 200 * US_PER_S, AT_US + 5 * 86400 * US_PER_S},
+    {AT_US, AT_US + 100 * US_PER_S + 1, REASON_NONE},
+    {AT_US + 200 * US_PER_S, AT_US + 5 * 86400 * US_PER_S, REASON_NONE},
 };
 
 // A history that answers in a later turn, or never.
@@ -263,7 +263,7 @@ static void past_cancel(struct history_request *request)
 static bool past_summary(struct history *history, struct history_range *whole, uint64_t *bytes)
 {
     (void)history;
-    *whole = (struct history_range){past_ranges[0].from_us, past_ranges[1].to_us};
+    *whole = (struct history_range){past_ranges[0].from_us, past_ranges[1].to_us, REASON_NONE};
     *bytes = 1;
     return true;
 }

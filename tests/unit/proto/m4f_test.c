@@ -72,6 +72,7 @@ struct reader {
     unsigned close_at;  // closes the stream inside the callback of this segment
     uint32_t sums[MEMORY_HISTORY_MAX];
     struct segment_info first, last;
+    enum reason first_reason, last_reason; // of ranges
 };
 
 static void reader_after_one(struct reader *reader)
@@ -143,6 +144,8 @@ static void on_ranges(void *arg, int err, const struct history_range *ranges, si
     if (count) {
         reader->first.utc_start_us = ranges[0].from_us;
         reader->last.utc_start_us = ranges[count - 1].to_us;
+        reader->first_reason = ranges[0].reason;
+        reader->last_reason = ranges[count - 1].reason;
     }
 }
 
@@ -549,6 +552,21 @@ static void m4f_ranges_come_in_order(void **state)
     past_close(&past);
 }
 
+static void m4f_ranges_say_why_nothing_is_there(void **state)
+{
+    (void)state;
+    struct past past;
+    struct reader reader = {.past = &past};
+    past_open(&past, 1, 1);
+    past.memory.hole = REASON_SOURCE_LOST;
+    reader.request = history_ranges(past.history, 0, INT64_MAX / 8, on_ranges, &reader);
+    settle(&past);
+    assert_int_equal(reader.list_count, 2);
+    assert_int_equal(reader.first_reason, REASON_NONE);
+    assert_int_equal(reader.last_reason, REASON_SOURCE_LOST);
+    past_close(&past);
+}
+
 static void m4f_lists_that_fail_or_are_cancelled(void **state)
 {
     (void)state;
@@ -742,7 +760,7 @@ static void bad_data_alone(struct past *past)
 static void bad_ranges(struct past *past)
 {
     struct chain message = {0};
-    struct history_range range = {1, 2};
+    struct history_range range = {1, 2, REASON_NONE};
     (void)past;
     m4f_ranges_write(&range, 1, &message);
     send_chain(&message);
@@ -900,7 +918,7 @@ TEST_MAIN(TEST(m4f_read_gives_the_range_segment_by_segment),
           TEST(m4f_stream_closed_inside_a_callback_ends_with_cancelled),
           TEST(m4f_many_requests_at_once_do_not_mix), TEST(m4f_list_longer_than_a_message),
           TEST(m4f_list_longer_than_the_bound_is_cut), TEST(m4f_ranges_come_in_order),
-          TEST(m4f_lists_that_fail_or_are_cancelled),
+          TEST(m4f_ranges_say_why_nothing_is_there), TEST(m4f_lists_that_fail_or_are_cancelled),
           TEST(m4f_without_an_archive_the_ready_segments_are_given),
           TEST(m4f_one_segment_is_fetched_by_its_name),
           TEST(m4f_answers_that_cannot_be_end_with_invalid),

@@ -64,4 +64,29 @@ static void history_summary_absent_is_false(void **state)
     assert_false(history_summary(&history, &whole, &bytes));
 }
 
-TEST_MAIN(TEST(history_calls_reach_the_implementation), TEST(history_summary_absent_is_false))
+// What stands in files and on the wire of other versions.
+static void history_reason_codes_never_change(void **state)
+{
+    (void)state;
+    assert_int_equal(history_reason_code(REASON_NONE), 0);
+    assert_int_equal(history_reason_code(REASON_UNKNOWN), 1);
+    assert_int_equal(history_reason_code(REASON_SOURCE_LOST), 2);
+    assert_int_equal(history_reason_code(REASON_LINK), 3);
+    assert_int_equal(history_reason_code(REASON_DISABLED), 4);
+    assert_int_equal(history_reason_code(REASON_SCHEDULE), 5);
+    assert_int_equal(history_reason_code(REASON_RESTART), 6);
+    assert_int_equal(history_reason_code(REASON_SHED), 7);
+    assert_int_equal(history_reason_code(REASON_DISK_SLOW), 8);
+    assert_int_equal(history_reason_code(REASON_DISK_FULL), 9);
+    assert_int_equal(history_reason_code(REASON_IO), 10);
+    assert_int_equal(history_reason_code(REASON_DELETED), 11);
+    assert_int_equal(history_reason_code(REASON_CLOCK), 12);
+    for (unsigned code = 0; code < 13; code++)
+        assert_int_equal(history_reason_code(history_reason_of((uint8_t)code)), code);
+    assert_int_equal(history_reason_of(13), REASON_UNKNOWN);
+    assert_int_equal(history_reason_of(255), REASON_UNKNOWN);
+    assert_int_equal(history_reason_code(REASON_DNS), 1);
+}
+
+TEST_MAIN(TEST(history_reason_codes_never_change), TEST(history_calls_reach_the_implementation),
+          TEST(history_summary_absent_is_false))
