@@ -27,7 +27,7 @@ struct archives *archives_new(struct loop *loop);
 void archives_free(struct archives **archives);
 
 // Gives the stream an archive (its history, and a writer), or changes the limits of the one it has;
-// another path closes the old one and opens the new. dvr->path NULL: as archive_detach. Opening
+// another path closes the old one and opens the new. No path: as archive_detach. Opening
 // goes on in the background: requests wait for it, recording begins with it. ERR_INVALID for a path
 // that is empty or too long.
 MUST_USE int archive_attach(struct archives *archives, struct stream *stream,

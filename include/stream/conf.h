@@ -10,6 +10,8 @@
 #include "base/limits.h"
 
 enum { STREAM_INPUTS_MAX = 8, INPUT_OPTIONS_MAX = 16 };
+// Disks that take over from one another; spans of a day in which is recorded.
+enum { DVR_PATHS_MAX = 4, DVR_SPANS_MAX = 16 };
 
 struct input_option {
     char *key, *value; // owned; a flag word has value "true"
@@ -21,12 +23,27 @@ struct input_conf {
     struct input_option option[INPUT_OPTIONS_MAX];
 };
 
-struct dvr_conf {
-    char *path;          // owned; NULL: no archive
-    int64_t depth_s;     // 0: no limit by age
-    unsigned percent;    // fill of the disk, 97 unless said
-    uint64_t size_bytes; // 0: no limit by size
+// Minutes of the UTC day, [from, to); to is 1440 at most. Below `from` it wraps midnight.
+struct dvr_span {
+    uint16_t from_m, to_m;
 };
+
+struct dvr_conf {
+    char *path[DVR_PATHS_MAX]; // owned; recorded to the first that works, read from all
+    unsigned path_count;       // 0: no archive
+    int64_t depth_s;           // 0: no limit by age
+    unsigned percent;          // fill of the disk; 0: DVR_PERCENT
+    uint64_t size_bytes;       // 0: no limit by size
+    uint64_t free_bytes;       // to be kept free on the disk
+    int64_t sync_us;           // what a power cut can take; 0: DVR_SYNC_US
+    struct dvr_span span[DVR_SPANS_MAX];
+    unsigned span_count; // 0: recorded at all times
+    bool mounted;        // each path must lie on a file system that is mounted for it
+    bool offline;        // nothing is recorded until it is switched on
+};
+
+#define DVR_PERCENT 97
+#define DVR_SYNC_US 10000000LL
 
 struct stream_conf {
     char name[STREAM_NAME_MAX];
@@ -47,6 +64,11 @@ struct stream_conf {
 #define STREAM_SEGMENT_COUNT 4
 #define STREAM_CLIENTS_TIMEOUT_US 60000000LL
 #define STREAM_SOURCE_TIMEOUT_US 60000000LL
+
+void dvr_conf_init(struct dvr_conf *dvr); // defaults, no archive
+void dvr_conf_fini(struct dvr_conf *dvr);
+void dvr_conf_copy(struct dvr_conf *to, const struct dvr_conf *from); // `to` is overwritten
+bool dvr_conf_equal(const struct dvr_conf *a, const struct dvr_conf *b);
 
 void stream_conf_init(struct stream_conf *conf); // defaults
 void stream_conf_fini(struct stream_conf *conf);

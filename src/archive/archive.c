@@ -30,7 +30,6 @@
 enum {
     WRITE_THREADS = 2, // a sync does not hold up the appends of half of the streams
     READ_THREADS = 2,
-    PERCENT_DEFAULT = 97,
 };
 
 #define AGAIN_US (10 * US_PER_S)
@@ -260,8 +259,9 @@ static void on_lost(void *arg, enum reason reason)
 static void set_limits(struct archive *archive, const struct dvr_conf *dvr)
 {
     archive->depth_us = dvr->depth_s * US_PER_S;
-    archive->percent = dvr->percent ? dvr->percent : PERCENT_DEFAULT;
+    archive->percent = dvr->percent ? dvr->percent : DVR_PERCENT;
     archive->size_bytes = dvr->size_bytes;
+    archive->sync_us = dvr->sync_us ? dvr->sync_us : DVR_SYNC_US;
 }
 
 static struct archive *archive_new(struct archives *archives, struct stream *stream,
@@ -304,11 +304,11 @@ int archive_attach(struct archives *archives, struct stream *stream, const struc
 {
     struct archive *archive = attached(stream);
     char path[HOUR_PATH];
-    if (!dvr->path) {
+    if (dvr->path_count == 0) {
         archive_detach(archives, stream);
         return 0;
     }
-    path_tidy(path, dvr->path);
+    path_tidy(path, dvr->path[0]);
     if (!path[0])
         return ERR_INVALID;
     if (archive && strcmp(archive->disk->path, path) != 0) {

@@ -55,6 +55,7 @@ struct archive {
     int64_t depth_us;
     unsigned percent;
     uint64_t size_bytes;
+    int64_t sync_us;
     bool listed;         // the tree is known; before that nothing is written and requests wait
     enum reason problem; // REASON_NONE: well
     struct hours hours;

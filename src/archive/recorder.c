@@ -25,9 +25,6 @@
 #include "media/timebase.h"
 #include "volume.h"
 
-// What a power cut can take. Each stream at its own moment, so that a disk with many streams is not
-// asked for everything at once.
-#define SYNC_US (10 * US_PER_S)
 #define RETRY_BASE_US (1 * US_PER_S)
 #define RETRY_MOST_US (30 * US_PER_S)
 // The queue of the disk is full: soon again.
@@ -457,14 +454,18 @@ static void on_sync(void *arg)
         volume_sync(recorder->volume);
 }
 
-// The stream's next moment: multiples of SYNC_US, shifted by its name.
+int64_t recorder_sync_in_us(const char *name, int64_t every_us, int64_t at_us)
+{
+    int64_t phase_us = crc32c(0, name, strlen(name)) % every_us;
+    return every_us - (at_us + phase_us) % every_us;
+}
+
 static void arm_sync(struct recorder *recorder)
 {
-    if (timeout_active(&recorder->sync))
-        return;
-    const char *name = recorder->archive->name;
-    int64_t phase_us = (int64_t)(crc32c(0, name, strlen(name)) % SYNC_US);
-    timeout_start(&recorder->sync, SYNC_US - (now_us() + phase_us) % SYNC_US);
+    const struct archive *archive = recorder->archive;
+    if (!timeout_active(&recorder->sync))
+        timeout_start(&recorder->sync,
+                      recorder_sync_in_us(archive->name, archive->sync_us, now_us()));
 }
 
 // ---- from the volumes --------------------------------------------------------------------------

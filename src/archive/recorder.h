@@ -61,6 +61,9 @@ void recorder_close(struct recorder *recorder); // as much, then the file is fin
 bool recorder_idle(const struct recorder *recorder);
 // A failed write may be tried again at once: there is room now.
 void recorder_retry(struct recorder *recorder);
+// Until a stream's next moment to sync: multiples of the interval, shifted by its name, so that a
+// disk with many streams is not asked for everything at once.
+int64_t recorder_sync_in_us(const char *name, int64_t every_us, int64_t at_us);
 
 // From volume.c. volume NULL: it could not be opened, os_error says why.
 void recorder_volume_opened(struct recorder *recorder, struct volume *volume, int os_error);

@@ -46,16 +46,47 @@ static void json_input(struct json *json, const struct input_conf *input, bool a
     json_object_end(json);
 }
 
+// Pairs as [800, 1600].
+static void json_dvr_schedule(struct json *json, const struct dvr_conf *dvr)
+{
+    if (dvr->span_count == 0)
+        return;
+    json_key(json, "schedule");
+    json_array_begin(json);
+    for (unsigned i = 0; i < dvr->span_count; i++) {
+        json_array_begin(json);
+        json_int(json, dvr->span[i].from_m / 60 * 100 + dvr->span[i].from_m % 60);
+        json_int(json, dvr->span[i].to_m / 60 * 100 + dvr->span[i].to_m % 60);
+        json_array_end(json);
+    }
+    json_array_end(json);
+}
+
 static void json_dvr_conf(struct json *json, const struct dvr_conf *dvr)
 {
     json_key(json, "dvr");
     json_object_begin(json);
-    json_key_text(json, "root", dvr->path);
+    json_key_text(json, "root", dvr->path[0]);
+    if (dvr->path_count > 1) {
+        json_key(json, "roots");
+        json_array_begin(json);
+        for (unsigned i = 0; i < dvr->path_count; i++)
+            json_text(json, dvr->path[i]);
+        json_array_end(json);
+    }
     if (dvr->depth_s)
         json_key_int(json, "expiration", dvr->depth_s);
     json_key_int(json, "disk_usage_limit", dvr->percent);
     if (dvr->size_bytes)
         json_key_int(json, "storage_limit", (int64_t)dvr->size_bytes);
+    if (dvr->free_bytes)
+        json_key_int(json, "free_limit", (int64_t)dvr->free_bytes);
+    json_key_int(json, "sync", dvr->sync_us / US_PER_S);
+    json_dvr_schedule(json, dvr);
+    if (dvr->mounted)
+        json_key_bool(json, "mounted", true);
+    if (dvr->offline)
+        json_key_bool(json, "offline", true);
     json_object_end(json);
 }
 
@@ -155,7 +186,7 @@ void api_json_stream(struct json *json, struct stream *stream)
     for (unsigned i = 0; i < conf->input_count; i++)
         json_input(json, &conf->input[i], runs && stats.active_input == i);
     json_array_end(json);
-    if (conf->dvr.path)
+    if (conf->dvr.path_count > 0)
         json_dvr_conf(json, &conf->dvr);
     json_stats(json, stream);
     json_object_end(json);

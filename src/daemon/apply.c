@@ -19,19 +19,12 @@
 
 // ---- streams ------------------------------------------------------------------------------------
 
-static bool dvr_equal(const struct dvr_conf *a, const struct dvr_conf *b)
-{
-    bool same_path = a->path == b->path || (a->path && b->path && strcmp(a->path, b->path) == 0);
-    return same_path && a->depth_s == b->depth_s && a->percent == b->percent &&
-           a->size_bytes == b->size_bytes;
-}
-
 static void set_archive(struct server *server, struct stream *stream, const struct dvr_conf *dvr)
 {
-    if (!dvr->path)
+    if (dvr->path_count == 0)
         archive_detach(server->archives, stream);
     else if (archive_attach(server->archives, stream, dvr) != 0)
-        log_error(stream_log_name(stream), "has no archive path=%s", dvr->path);
+        log_error(stream_log_name(stream), "has no archive path=%s", dvr->path[0]);
 }
 
 static void apply_one(struct server *server, const struct stream_conf *conf)
@@ -45,10 +38,10 @@ static void apply_one(struct server *server, const struct stream_conf *conf)
         int err = stream_create(server->streams, conf, &stream);
         if (err != 0)
             log_error("config", "no stream %s: %s", conf->name, err_name(err));
-        else if (conf->dvr.path)
+        else if (conf->dvr.path_count > 0)
             set_archive(server, stream, &conf->dvr);
     } else if (!stream_conf_equal(stream_conf(stream), conf)) {
-        bool archive_same = dvr_equal(&stream_conf(stream)->dvr, &conf->dvr);
+        bool archive_same = dvr_conf_equal(&stream_conf(stream)->dvr, &conf->dvr);
         log_info(stream_log_name(stream), "configured anew");
         stream_configure(stream, conf);
         if (!archive_same)

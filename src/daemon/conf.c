@@ -207,7 +207,7 @@ static void read_streams(struct conf_reading *reading, const struct conf_node *r
         if (stream->conf.input_count == 0)
             conf_warning(reading->problems, &stream->at,
                          "found stream '%s' without an input, expected at least one", name);
-        if (stream->conf.dvr.path)
+        if (stream->conf.dvr.path_count > 0)
             stream->dvr_at = place_kept(conf, stream->dvr_at);
         conf->stream[conf->stream_count++] = stream;
     }
@@ -277,7 +277,7 @@ static bool read_source(struct conf_reading *reading, const struct conf_node *bl
         source_free(source);
         return false;
     }
-    if (source->conf.defaults.dvr.path)
+    if (source->conf.defaults.dvr.path_count > 0)
         source->dvr_at = place_kept(conf, source->dvr_at);
     conf->source = mem_resize(conf->source, (conf->source_count + 1) * sizeof(conf->source[0]));
     conf->source[conf->source_count++] = source;

@@ -69,7 +69,7 @@ void conf_paths_init(struct conf_paths *paths, const struct conf *conf, const st
 void conf_paths_fini(struct conf_paths *paths);
 // Asks the disk. Touches nothing else: may run in a worker thread.
 void conf_paths_check(struct conf_paths *paths);
-// Leaves out the streams and sources with a path that cannot be used.
+// Leaves out the streams and sources that have paths of which none can be used.
 void conf_paths_apply(const struct conf_paths *paths, struct conf *conf,
                       struct conf_problems *problems);
 

@@ -9,6 +9,7 @@
 #include "base/url_parse.h"
 #include "base/writer.h"
 #include "conf.h"
+#include "conf_dvr.h"
 #include "conf_option.h"
 #include "conf_value.h"
 
@@ -64,23 +65,6 @@ static void dump_input(struct dump *dump, const struct input_conf *input)
     dump_end(dump);
     mem_free(safe);
     mem_free(url);
-}
-
-static void dump_dvr(struct dump *dump, const struct dvr_conf *dvr)
-{
-    char text[32];
-    dump_begin(dump, "dvr");
-    dump_word(dump, dvr->path);
-    if (dvr->depth_s) {
-        conf_print_duration(dvr->depth_s, text, sizeof(text));
-        dump_word(dump, text);
-    }
-    writer_printf(&dump->out, " %u%%", dvr->percent);
-    if (dvr->size_bytes) {
-        conf_print_size(dvr->size_bytes, text, sizeof(text));
-        dump_word(dump, text);
-    }
-    dump_end(dump);
 }
 
 static void dump_names(struct dump *dump, const char *word, char *const *names, unsigned count)
@@ -141,8 +125,12 @@ static void dump_option(struct dump *dump, const struct conf_option *option,
             dump_input(dump, &stream->input[i]);
         break;
     case CONF_TYPE_DVR:
-        if (stream->dvr.path)
-            dump_dvr(dump, &stream->dvr);
+        if (stream->dvr.path_count == 0 ||
+            stream->dvr.offline != ((option->flags & CONF_OFFLINE) != 0))
+            break;
+        dump_begin(dump, option->word);
+        conf_dvr_print(&stream->dvr, &dump->out);
+        dump_end(dump);
         break;
     case CONF_TYPE_ONLY:
         if (source->has_only)

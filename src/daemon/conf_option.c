@@ -48,11 +48,20 @@ const struct conf_option conf_options[] = {
      "lost the next takes over, and the better one takes back on a key frame. `sluice --protocols` "
      "lists the schemes and their options."},
     {"dvr", NULL, IN_STREAM_LIKE, CONF_TYPE_DVR, 0, 0, OF_STREAM(dvr), 0, 0,
-     "PATH [DEPTH] [PERCENT] [SIZE]", NULL,
-     "Records into PATH/NAME. DEPTH (`7d`, `10h`) limits the age, PERCENT (`90%`, 97 % unless "
-     "said) the fill of the disk, SIZE (`10G`) the size of this stream; the oldest goes first. The "
-     "order "
-     "of the three is free."},
+     "PATH... [DEPTH] [PERCENT] [SIZE] [free=SIZE] [sync=TIME] [schedule=FROM-TO,...] [mounted]",
+     NULL,
+     "Records into PATH/NAME. Of several paths (at most 4) the first that works is recorded to, "
+     "and "
+     "all are read. DEPTH (`7d`, `10h`) limits the age, PERCENT (`90%`, 97 % unless said) the fill "
+     "of the disk, SIZE (`10G`) the size of this stream, `free=20G` is kept free on the disk; the "
+     "oldest goes first. `sync=` (1 second to 1 hour, 10 s unless said) is what a power cut may "
+     "take. `schedule=8:00-16:00,22-1:30` records in these spans of the UTC day only. `mounted`: "
+     "each path must lie on a file system that is mounted for it. The order is free, but of the "
+     "paths."},
+    {"dvr_offline", NULL, IN_STREAM_LIKE, CONF_TYPE_DVR, CONF_OFFLINE, 0, OF_STREAM(dvr), 0, 0,
+     "PATH... [as of dvr]", NULL,
+     "As `dvr`, but nothing is recorded until it is switched on by the API: what is there can be "
+     "played."},
     {"segment_duration", NULL, IN_STREAM_LIKE, CONF_TYPE_DURATION, 0, 0,
      OF_STREAM(segment_duration_us), 1, 15, "SECONDS", "4",
      "The length of a segment; it ends with the next key frame."},

@@ -32,8 +32,9 @@ enum conf_type {
 enum conf_owner { CONF_OF_FILE, CONF_OF_STREAM, CONF_OF_SOURCE };
 
 enum conf_option_flags {
-    CONF_REPEAT = 1, // may be given several times
-    CONF_OFF = 2,    // a duration that may be `false`: never
+    CONF_REPEAT = 1,  // may be given several times
+    CONF_OFF = 2,     // a duration that may be `false`: never
+    CONF_OFFLINE = 4, // an archive that is switched on by the API only
 };
 
 struct conf_option {

@@ -7,30 +7,34 @@
 #include "base/mem.h"
 #include "conf.h"
 
-static void paths_add(struct conf_paths *paths, struct map *seen, const char *path)
+static void paths_know(struct conf_paths *paths, struct map *seen, const struct dvr_conf *dvr)
 {
-    if (!path || map_set(seen, path, paths))
-        return;
-    paths->item = mem_resize(paths->item, (paths->count + 1) * sizeof(paths->item[0]));
-    paths->item[paths->count++] = (struct conf_path){.path = mem_strdup(path)};
+    for (unsigned i = 0; i < dvr->path_count; i++)
+        map_set(seen, dvr->path[i], paths);
+}
+
+static void paths_add(struct conf_paths *paths, struct map *seen, const struct dvr_conf *dvr)
+{
+    for (unsigned i = 0; i < dvr->path_count; i++) {
+        if (map_set(seen, dvr->path[i], paths))
+            continue;
+        paths->item = mem_resize(paths->item, (paths->count + 1) * sizeof(paths->item[0]));
+        paths->item[paths->count++] = (struct conf_path){.path = mem_strdup(dvr->path[i])};
+    }
 }
 
 void conf_paths_init(struct conf_paths *paths, const struct conf *conf, const struct conf *known)
 {
     struct map *seen = map_new();
     *paths = (struct conf_paths){0};
-    for (unsigned i = 0; known && i < known->stream_count; i++) {
-        if (known->stream[i]->conf.dvr.path)
-            map_set(seen, known->stream[i]->conf.dvr.path, paths);
-    }
-    for (unsigned i = 0; known && i < known->source_count; i++) {
-        if (known->source[i]->conf.defaults.dvr.path)
-            map_set(seen, known->source[i]->conf.defaults.dvr.path, paths);
-    }
+    for (unsigned i = 0; known && i < known->stream_count; i++)
+        paths_know(paths, seen, &known->stream[i]->conf.dvr);
+    for (unsigned i = 0; known && i < known->source_count; i++)
+        paths_know(paths, seen, &known->source[i]->conf.defaults.dvr);
     for (unsigned i = 0; i < conf->stream_count; i++)
-        paths_add(paths, seen, conf->stream[i]->conf.dvr.path);
+        paths_add(paths, seen, &conf->stream[i]->conf.dvr);
     for (unsigned i = 0; i < conf->source_count; i++)
-        paths_add(paths, seen, conf->source[i]->conf.defaults.dvr.path);
+        paths_add(paths, seen, &conf->source[i]->conf.defaults.dvr);
     map_free(&seen);
 }
 
@@ -50,21 +54,33 @@ void conf_paths_check(struct conf_paths *paths)
     }
 }
 
-// Whether a line that begins at `at` records to a bad path; reports it.
+static const struct conf_path *find_bad(const struct conf_paths *paths, const char *path)
+{
+    for (size_t i = 0; i < paths->count; i++) {
+        if (!paths->item[i].usable && strcmp(paths->item[i].path, path) == 0)
+            return &paths->item[i];
+    }
+    return NULL;
+}
+
+// Whether a line that begins at `at` has no path that works; reports it, and each bad one where
+// another takes over.
 static bool path_bad(const struct conf_paths *paths, const struct dvr_conf *dvr,
                      const struct conf_place *at, struct conf_problems *problems)
 {
-    for (size_t i = 0; dvr->path && i < paths->count; i++) {
-        const struct conf_path *item = &paths->item[i];
-        if (item->usable || strcmp(item->path, dvr->path) != 0)
-            continue;
-        conf_error(problems, at,
-                   "found archive path '%s', expected a folder that can be found or made, and "
-                   "written (%s)",
-                   dvr->path, item->why);
-        return true;
+    static const char text[] = "found archive path '%s', expected a folder that can be found or "
+                               "made, and written (%s)";
+    unsigned bad = 0;
+    for (unsigned i = 0; i < dvr->path_count; i++)
+        bad += find_bad(paths, dvr->path[i]) != NULL;
+    for (unsigned i = 0; bad > 0 && i < dvr->path_count; i++) {
+        const struct conf_path *item = find_bad(paths, dvr->path[i]);
+        if (item && bad == dvr->path_count)
+            conf_error(problems, at, text, item->path, item->why);
+        else if (item)
+            conf_warning(problems, at, text, item->path, item->why);
     }
-    return false;
+    return bad > 0 && bad == dvr->path_count;
 }
 
 void conf_paths_apply(const struct conf_paths *paths, struct conf *conf,

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/url_parse.h"
+#include "conf_dvr.h"
 #include "conf_value.h"
 #include "link/link.h"
 #include "stream/protocol.h"
@@ -280,47 +281,7 @@ static void set_input(struct conf_reading *reading, const struct conf_option *op
     mem_free(parsed);
 }
 
-// ---- dvr, only, except --------------------------------------------------------------------------
-
-static void set_dvr(struct conf_reading *reading, const struct conf_option *option,
-                    const struct conf_node *node, struct dvr_conf *dvr)
-{
-    bool path = false, depth = false, percent = false, size = false;
-    struct dvr_conf read = {.percent = 97};
-    for (unsigned i = 0; i < conf_node_args(node); i++) {
-        const char *word = conf_node_arg(node, i);
-        bool *seen = NULL;
-        if (word[0] == '/') {
-            seen = &path;
-            if (!path)
-                read.path = mem_strdup(word);
-        } else if (conf_value_percent(word, &read.percent) == 0) {
-            seen = &percent;
-        } else if (conf_value_duration(word, &read.depth_s) == 0 && read.depth_s > 0) {
-            seen = &depth;
-        } else if (conf_value_size(word, &read.size_bytes) == 0 && read.size_bytes > 0) {
-            seen = &size;
-        }
-        if (!seen)
-            bad_word(
-                reading, node, i,
-                "an absolute path, a depth (7d, 10h), a fill of the disk (90%) or a size (10G)",
-                "");
-        else if (*seen)
-            bad_word(reading, node, i, "one path, one depth, one percentage and one size at most",
-                     "");
-        else
-            *seen = true;
-    }
-    if (!path)
-        conf_read_error(reading, node, conf_node_args(node), "found no path, expected %s",
-                        option->argument);
-    mem_free(dvr->path);
-    *dvr = read;
-    // One folder has one name: the archive compares them as text.
-    for (size_t end = path ? strlen(dvr->path) : 0; end > 1 && dvr->path[end - 1] == '/'; end--)
-        dvr->path[end - 1] = 0;
-}
+// ---- only, except --------------------------------------------------------------------------
 
 static void add_names(struct conf_reading *reading, const struct conf_node *node, char ***names,
                       unsigned *count)
@@ -375,7 +336,8 @@ static void set_option(struct conf_reading *reading, const struct conf_option *o
         break;
     case CONF_TYPE_DVR:
         conf_node_place(node, owners->dvr_at);
-        set_dvr(reading, option, node, field);
+        conf_dvr_read(reading, node, option->argument, field);
+        ((struct dvr_conf *)field)->offline = option->flags & CONF_OFFLINE;
         break;
     case CONF_TYPE_ONLY:
         owners->source->has_only = true;
@@ -413,6 +375,9 @@ void conf_read_options(struct conf_reading *reading, const struct conf_node *blo
             } else if (!conf_node_is_broken(node)) {
                 set_option(reading, option, node, owners);
             }
+            if (option->flags & CONF_OFFLINE && conf_node_count(block, "dvr") > 0)
+                conf_read_error(reading, node, conf_node_args(node),
+                                "found dvr_offline beside dvr, expected one of the two");
             bool bad = conf_node_is_broken(node) || reading->problems->errors > errors;
             if (bad && option->type == CONF_TYPE_LISTEN)
                 owners->file->bad_listen = true;

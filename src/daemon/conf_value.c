@@ -70,6 +70,39 @@ int conf_value_percent(const char *text, unsigned *percent)
     return 0;
 }
 
+// "8", "8:00", up to `most` minutes.
+static bool time_of_day(const char *text, size_t length, unsigned most, uint16_t *minutes)
+{
+    char hour[8], minute[8] = "00";
+    size_t colon = 0;
+    int64_t h, m;
+    while (colon < length && text[colon] != ':')
+        colon++;
+    if (colon == 0 || colon > 2 || !text_copy_n(hour, sizeof(hour), text, colon))
+        return false;
+    if (colon < length &&
+        (length - colon != 3 || !text_copy_n(minute, sizeof(minute), text + colon + 1, 2)))
+        return false;
+    if (strspn(hour, "0123456789") != colon || strspn(minute, "0123456789") != 2 ||
+        text_to_int(hour, 0, 24, &h) != 0 || text_to_int(minute, 0, 59, &m) != 0 ||
+        h * 60 + m > (int64_t)most)
+        return false;
+    *minutes = (uint16_t)(h * 60 + m);
+    return true;
+}
+
+int conf_value_span(const char *text, struct dvr_span *out)
+{
+    enum { DAY_M = 24 * 60 };
+    struct dvr_span span;
+    const char *dash = strchr(text, '-');
+    if (!dash || !time_of_day(text, (size_t)(dash - text), DAY_M - 1, &span.from_m) ||
+        !time_of_day(dash + 1, strlen(dash + 1), DAY_M, &span.to_m) || span.from_m == span.to_m)
+        return ERR_INVALID;
+    *out = span;
+    return 0;
+}
+
 int conf_value_listen(const char *text, char *host, size_t room, uint16_t *port)
 {
     const char *colon = strrchr(text, ':');

@@ -28,10 +28,10 @@ static void on_change(void *arg, struct stream *stream, bool gone)
     const struct stream_conf *conf = stream_conf(stream);
     if (!conf->remote || gone)
         return; // the archive of a stream that is closed goes with it
-    if (!conf->dvr.path)
+    if (conf->dvr.path_count == 0)
         archive_detach(server->archives, stream);
     else if (archive_attach(server->archives, stream, &conf->dvr) != 0)
-        log_error(stream_log_name(stream), "has no archive path=%s", conf->dvr.path);
+        log_error(stream_log_name(stream), "has no archive path=%s", conf->dvr.path[0]);
 }
 
 static void on_tls(void *arg, int descriptor, const struct address *from)

@@ -16,16 +16,54 @@ static bool text_same(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+// ---- dvr ---------------------------------------------------------------------------------------
+
+void dvr_conf_init(struct dvr_conf *dvr)
+{
+    *dvr = (struct dvr_conf){.percent = DVR_PERCENT, .sync_us = DVR_SYNC_US};
+}
+
+void dvr_conf_fini(struct dvr_conf *dvr)
+{
+    for (unsigned i = 0; i < dvr->path_count; i++)
+        mem_free(dvr->path[i]);
+    dvr_conf_init(dvr);
+}
+
+void dvr_conf_copy(struct dvr_conf *to, const struct dvr_conf *from)
+{
+    *to = *from;
+    for (unsigned i = 0; i < from->path_count; i++)
+        to->path[i] = mem_strdup(from->path[i]);
+}
+
+bool dvr_conf_equal(const struct dvr_conf *a, const struct dvr_conf *b)
+{
+    if (a->path_count != b->path_count || a->span_count != b->span_count)
+        return false;
+    for (unsigned i = 0; i < a->path_count; i++)
+        if (strcmp(a->path[i], b->path[i]) != 0)
+            return false;
+    for (unsigned i = 0; i < a->span_count; i++)
+        if (a->span[i].from_m != b->span[i].from_m || a->span[i].to_m != b->span[i].to_m)
+            return false;
+    return a->depth_s == b->depth_s && a->percent == b->percent && a->size_bytes == b->size_bytes &&
+           a->free_bytes == b->free_bytes && a->sync_us == b->sync_us && a->mounted == b->mounted &&
+           a->offline == b->offline;
+}
+
+// ---- stream ------------------------------------------------------------------------------------
+
 void stream_conf_init(struct stream_conf *conf)
 {
     *conf = (struct stream_conf){
-        .dvr.percent = 97,
         .segment_duration_us = STREAM_SEGMENT_DURATION_US,
         .segment_count = STREAM_SEGMENT_COUNT,
         .clients_timeout_us = STREAM_CLIENTS_TIMEOUT_US,
         .source_timeout_us = STREAM_SOURCE_TIMEOUT_US,
         .is_static = true,
     };
+    dvr_conf_init(&conf->dvr);
 }
 
 static void input_conf_fini(struct input_conf *input)
@@ -42,7 +80,7 @@ void stream_conf_fini(struct stream_conf *conf)
     for (unsigned i = 0; i < conf->input_count; i++)
         input_conf_fini(&conf->input[i]);
     mem_free(conf->title);
-    mem_free(conf->dvr.path);
+    dvr_conf_fini(&conf->dvr);
     stream_conf_init(conf);
 }
 
@@ -50,7 +88,7 @@ void stream_conf_copy(struct stream_conf *to, const struct stream_conf *from)
 {
     *to = *from;
     to->title = copy_text(from->title);
-    to->dvr.path = copy_text(from->dvr.path);
+    dvr_conf_copy(&to->dvr, &from->dvr);
     for (unsigned i = 0; i < from->input_count; i++) {
         struct input_conf *input = &to->input[i];
         input->url = copy_text(input->url);
@@ -80,9 +118,7 @@ bool stream_conf_equal(const struct stream_conf *a, const struct stream_conf *b)
         if (!input_conf_equal(&a->input[i], &b->input[i]))
             return false;
     return strcmp(a->name, b->name) == 0 && text_same(a->title, b->title) &&
-           text_same(a->dvr.path, b->dvr.path) && a->dvr.depth_s == b->dvr.depth_s &&
-           a->dvr.percent == b->dvr.percent && a->dvr.size_bytes == b->dvr.size_bytes &&
-           a->segment_duration_us == b->segment_duration_us &&
+           dvr_conf_equal(&a->dvr, &b->dvr) && a->segment_duration_us == b->segment_duration_us &&
            a->segment_count == b->segment_count && a->clients_timeout_us == b->clients_timeout_us &&
            a->source_timeout_us == b->source_timeout_us && a->is_static == b->is_static &&
            a->disabled == b->disabled && a->remote == b->remote;

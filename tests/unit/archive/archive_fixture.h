@@ -198,7 +198,8 @@ static inline void room_open_plain(const char *name)
 static inline void room_attach(void)
 {
     struct dvr_conf dvr = room.conf.dvr;
-    dvr.path = room.folder.path;
+    dvr.path[0] = room.folder.path;
+    dvr.path_count = 1;
     assert_int_equal(archive_attach(room.archives, room.stream, &dvr), 0);
 }
 

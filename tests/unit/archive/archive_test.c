@@ -60,10 +60,10 @@ static void archive_attach_again_only_changes_limits(void **state)
     assert_ptr_equal(room_archive(), before);
     assert_int_equal(before->depth_us, 86400 * US_PER_S);
     // Another spelling of the same path.
-    struct dvr_conf dvr = {.depth_s = 5};
+    struct dvr_conf dvr = {.depth_s = 5, .path_count = 1};
     char path[200];
     (void)text_format(path, sizeof path, "%s//", room.folder.path);
-    dvr.path = path;
+    dvr.path[0] = path;
     assert_int_equal(archive_attach(room.archives, room.stream, &dvr), 0);
     assert_ptr_equal(room_archive(), before);
     room_align();
@@ -80,7 +80,7 @@ static void archive_attach_elsewhere_finishes_here_and_begins_there(void **state
     room_record(2);
     char other[200];
     (void)text_format(other, sizeof other, "%s/second", room.folder.path);
-    struct dvr_conf dvr = {.path = other};
+    struct dvr_conf dvr = {.path = {other}, .path_count = 1};
     assert_int_equal(archive_attach(room.archives, room.stream, &dvr), 0);
     room_settle();
     assert_int_equal(room_read_all()->count, 0);
@@ -101,11 +101,11 @@ static void archive_attach_bad_path_is_refused(void **state)
     char path[2000];
     memset(path, 'a', sizeof path);
     path[sizeof path - 1] = 0;
-    struct dvr_conf dvr = {.path = path};
+    struct dvr_conf dvr = {.path = {path}, .path_count = 1};
     assert_int_equal(archive_attach(room.archives, room.stream, &dvr), ERR_INVALID);
     path[0] = 0;
     assert_int_equal(archive_attach(room.archives, room.stream, &dvr), ERR_INVALID);
-    dvr.path = NULL;
+    dvr.path_count = 0;
     assert_int_equal(archive_attach(room.archives, room.stream, &dvr), 0);
     struct archive_stats stats;
     assert_false(archive_get_stats(room.stream, &stats));

@@ -120,6 +120,47 @@ static void recorder_name_that_is_taken_gets_a_suffix(void **state)
     room_close();
 }
 
+// ---- when is synced ----------------------------------------------------------------------------
+
+// What a power cut may take is what was asked for.
+static void recorder_syncs_as_often_as_configured(void **state)
+{
+    (void)state;
+    static const int64_t every_us[] = {0, 3 * US_PER_S, 30 * US_PER_S}; // 0: 10 s
+    for (unsigned i = 0; i < 3; i++) {
+        room_open_plain("cam");
+        room.conf.dvr.sync_us = every_us[i];
+        room_attach();
+        room_settle();
+        room_record(2);
+        unsigned before = file_faults_count(FAULT_SYNC);
+        room_record(30); // a minute
+        unsigned syncs = file_faults_count(FAULT_SYNC) - before;
+        unsigned wanted = (unsigned)(60 * US_PER_S / (every_us[i] ? every_us[i] : 10 * US_PER_S));
+        assert_true(syncs >= wanted && syncs <= wanted + 8); // and the first one of its folders
+        room_close();
+    }
+}
+
+// 2.1.15 and the lesson on staggering: many streams of a disk do not sync in the same moment.
+static void recorder_syncs_of_many_streams_are_spread(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"cam%u", "site/yard-%03u", "%u"};
+    for (unsigned kind = 0; kind < 3; kind++) {
+        unsigned in_second[10] = {0};
+        for (unsigned i = 1; i <= 200; i++) {
+            char name[32];
+            (void)snprintf(name, sizeof name, names[kind], i);
+            int64_t in_us = recorder_sync_in_us(name, 10 * US_PER_S, 12345 * US_PER_S);
+            assert_true(in_us > 0 && in_us <= 10 * US_PER_S);
+            in_second[(in_us - 1) / US_PER_S]++;
+        }
+        for (unsigned i = 0; i < 10; i++)
+            assert_true(in_second[i] >= 8 && in_second[i] <= 36); // 20 each when even
+    }
+}
+
 // ---- a disk that is slow, full, or broken ------------------------------------------------------
 
 static void recorder_hung_disk_sheds_within_bounds_and_goes_on(void **state)
@@ -296,6 +337,8 @@ TEST_MAIN(TEST(recorder_writes_each_part_within_its_turn), TEST(recorder_hour_ro
           TEST(recorder_attached_in_the_middle_takes_the_segment_whole),
           TEST(recorder_lost_input_ends_the_segment),
           TEST(recorder_name_that_is_taken_gets_a_suffix),
+          TEST(recorder_syncs_as_often_as_configured),
+          TEST(recorder_syncs_of_many_streams_are_spread),
           TEST(recorder_hung_disk_sheds_within_bounds_and_goes_on),
           TEST(recorder_full_disk_is_said_once_and_recording_goes_on),
           TEST(recorder_each_write_fails_once), TEST(recorder_each_sync_fails_once),

@@ -18,7 +18,7 @@ static void conf_fill(struct source_conf *conf)
     conf->only[conf->only_count++] = mem_strdup("cam/*");
     conf->except = mem_alloc(sizeof(char *));
     conf->except[conf->except_count++] = mem_strdup("cam/3");
-    conf->defaults.dvr.path = mem_strdup("/storage");
+    conf->defaults.dvr.path[conf->defaults.dvr.path_count++] = mem_strdup("/storage");
 }
 
 static void source_conf_init_gives_a_remote_stream_on_demand(void **state)
@@ -44,7 +44,7 @@ static void source_conf_copy_outlives_the_original(void **state)
     assert_string_equal(copy.only[0], "cam/*");
     assert_string_equal(copy.except[0], "cam/3");
     assert_string_equal(copy.cluster_key, "k");
-    assert_string_equal(copy.defaults.dvr.path, "/storage");
+    assert_string_equal(copy.defaults.dvr.path[0], "/storage");
     source_conf_fini(&copy);
 }
 

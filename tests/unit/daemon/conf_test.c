@@ -21,6 +21,10 @@ static bool golden_buf(const char *path, const struct buf *buf)
 
 // ---- mistakes -----------------------------------------------------------------------------------
 
+#define DVR_WORDS                                                                                  \
+    "an absolute path, a depth (7d, 10h), a fill of the disk (90%), a size (10G), free=SIZE, "     \
+    "sync=TIME, schedule=FROM-TO,... or mounted"
+
 static const struct {
     const char *text, *lines;
 } mistakes[] = {
@@ -78,16 +82,30 @@ static const struct {
      "a.conf:2:39: found 'b', expected ';' (a text with spaces stands in quotes)\n"},
     // dvr
     {"http 80;\nstream a { input fake://fake; dvr /d 7x; }\n",
-     "a.conf:2:38: found '7x', expected an absolute path, a depth (7d, 10h), a fill of the disk "
-     "(90%) or a size (10G)\n"},
+     "a.conf:2:38: found '7x', expected " DVR_WORDS "\n"},
     {"http 80;\nstream a { input fake://fake; dvr /d 120%; }\n",
-     "a.conf:2:38: found '120%', expected an absolute path, a depth (7d, 10h), a fill of the disk "
-     "(90%) or a size (10G)\n"},
+     "a.conf:2:38: found '120%', expected " DVR_WORDS "\n"},
     {"http 80;\nstream a { input fake://fake; dvr /d 1d 2d; }\n",
-     "a.conf:2:41: found '2d', expected one path, one depth, one percentage and one size at "
-     "most\n"},
+     "a.conf:2:41: found '2d', expected one of each kind, but paths, at most\n"},
     {"http 80;\nstream a { input fake://fake; dvr 7d; }\n",
-     "a.conf:2:31: found no path, expected PATH [DEPTH] [PERCENT] [SIZE]\n"},
+     "a.conf:2:31: found no path, expected PATH... [DEPTH] [PERCENT] [SIZE] [free=SIZE] "
+     "[sync=TIME] [schedule=FROM-TO,...] [mounted]\n"},
+    {"http 80;\nstream a { input fake://fake; dvr /a /b /a; }\n",
+     "a.conf:2:41: found '/a', expected at most 4 paths, each once\n"},
+    {"http 80;\nstream a { input fake://fake; dvr /1 /2 /3 /4 /5; }\n",
+     "a.conf:2:47: found '/5', expected at most 4 paths, each once\n"},
+    {"http 80;\nstream a { input fake://fake; dvr /d shedule=8-9; }\n",
+     "a.conf:2:38: found 'shedule=8-9', expected " DVR_WORDS "; did you mean 'schedule'?\n"},
+    {"http 80;\nstream a { input fake://fake; dvr /d schedule=8:00-8; }\n",
+     "a.conf:2:38: found 'schedule=8:00-8', expected " DVR_WORDS "\n"},
+    {"http 80;\nstream a { input fake://fake; dvr /d sync=0; }\n",
+     "a.conf:2:38: found 'sync=0', expected " DVR_WORDS "\n"},
+    {"http 80;\nstream a { input fake://fake; dvr /d sync=2h; }\n",
+     "a.conf:2:38: found 'sync=2h', expected " DVR_WORDS "\n"},
+    {"http 80;\nstream a { input fake://fake; dvr /d free=20; }\n",
+     "a.conf:2:38: found 'free=20', expected " DVR_WORDS "\n"},
+    {"http 80;\nstream a { input fake://fake; dvr /d; dvr_offline /d; }\n",
+     "a.conf:2:39: found dvr_offline beside dvr, expected one of the two\n"},
     // inputs
     {"http 80;\nstream a { input rtps://cam/1; }\n",
      "a.conf:2:18: found 'rtps://cam/1', expected a URL that begins with fake://, rtsp://, "
@@ -124,8 +142,7 @@ static const struct {
      "a.conf:2:13: found a second source a:80/, expected another one\n"},
     // templates
     {"http 80;\ntemplate hd { dvr /d 7x; }\nstream a { template hd; input fake://fake; }\n",
-     "a.conf:2:22: found '7x', expected an absolute path, a depth (7d, 10h), a fill of the disk "
-     "(90%) or a size (10G)\n"},
+     "a.conf:2:22: found '7x', expected " DVR_WORDS "\n"},
     {"http 80;\ntemplate hd { }\nstream a { template hf; input fake://fake; }\n",
      "a.conf:3:21: found 'hf', expected the name of a template; did you mean 'hd'?\n"},
     // warnings
@@ -140,9 +157,9 @@ static const struct {
      "a.conf:1:10: found 'x', expected error, warn, info or debug\n"
      "a.conf:2:6: found '0', expected a port from 1 to 65535, perhaps with an address in front\n"
      "a.conf:3:12: found nothing, expected TEXT\n"
-     "a.conf:3:19: found no path, expected PATH [DEPTH] [PERCENT] [SIZE]\n"
-     "a.conf:3:23: found 'b', expected an absolute path, a depth (7d, 10h), a fill of the disk "
-     "(90%) or a size (10G)\n"
+     "a.conf:3:19: found no path, expected PATH... [DEPTH] [PERCENT] [SIZE] [free=SIZE] "
+     "[sync=TIME] [schedule=FROM-TO,...] [mounted]\n"
+     "a.conf:3:23: found 'b', expected " DVR_WORDS "\n"
      "a.conf:4:1: found unknown word 'bogus', expected an option of the file\n"},
 };
 
@@ -249,7 +266,7 @@ static void conf_read_the_two_files_of_the_readme(void **state)
     const struct stream_conf *stream = &conf->stream[0]->conf;
     assert_string_equal(stream->name, "main");
     assert_string_equal(stream->input[0].url, "fake://fake");
-    assert_string_equal(stream->dvr.path, "/storage");
+    assert_string_equal(stream->dvr.path[0], "/storage");
     assert_true(stream->is_static && !stream->disabled && !stream->remote);
     conf_free(&conf);
     conf = fixture_read_as("b.conf",
@@ -292,7 +309,7 @@ static void conf_read_every_option_of_a_stream(void **state)
     assert_string_equal(input_conf_get(&stream->input[0], "fps"), "10");
     assert_string_equal(input_conf_get(&stream->input[0], "width"), "640");
     assert_string_equal(stream->input[1].url, "rtsp://u:p@h/x#y");
-    assert_string_equal(stream->dvr.path, "/storage");
+    assert_string_equal(stream->dvr.path[0], "/storage");
     assert_int_equal(stream->dvr.depth_s, 7 * 86400);
     assert_int_equal(stream->dvr.percent, 90);
     assert_true(stream->dvr.size_bytes == 10ULL << 30);
@@ -304,6 +321,37 @@ static void conf_read_every_option_of_a_stream(void **state)
     assert_string_equal(stream->title, "Gate \"3\" \\ x");
     // In quotes a known word at the beginning of a line begins no statement.
     assert_string_equal(conf->stream[1]->conf.title, "static");
+    conf_free(&conf);
+}
+
+// Section 6 of the peers' lessons and 2.1.5: by age, fill, size and free space, on several disks.
+static void conf_read_dvr_with_everything(void **state)
+{
+    (void)state;
+    struct conf *conf = fixture_read(
+        "http 80;\n"
+        "template t { dvr /t 1d free=1G schedule=1-2 mounted; }\n"
+        "stream a { input fake://fake; dvr 50% /one/ free=20G /two sync=30s 7d mounted "
+        "schedule=8:00-16:00,22-1:30,0-24; }\n"
+        "stream b { input fake://fake; template t; dvr_offline /b; }\n"
+        "stream c { input fake://fake; template t; }\n");
+    assert_int_equal(conf->stream_count, 3);
+    const struct dvr_conf *dvr = &conf->stream[0]->conf.dvr;
+    assert_int_equal(dvr->path_count, 2);
+    assert_string_equal(dvr->path[0], "/one");
+    assert_string_equal(dvr->path[1], "/two");
+    assert_true(dvr->free_bytes == 20ULL << 30 && dvr->sync_us == 30 * US_PER_S);
+    assert_true(dvr->percent == 50 && dvr->depth_s == 7 * 86400 && dvr->mounted && !dvr->offline);
+    assert_int_equal(dvr->span_count, 3);
+    assert_true(dvr->span[0].from_m == 480 && dvr->span[0].to_m == 960);
+    assert_true(dvr->span[1].from_m == 1320 && dvr->span[1].to_m == 90);
+    assert_true(dvr->span[2].from_m == 0 && dvr->span[2].to_m == 1440);
+    // A line replaces that of the template as a whole.
+    dvr = &conf->stream[1]->conf.dvr;
+    assert_true(dvr->offline && !dvr->mounted && dvr->span_count == 0 && dvr->free_bytes == 0);
+    assert_true(dvr->path_count == 1 && dvr->depth_s == 0 && dvr->sync_us == DVR_SYNC_US);
+    dvr = &conf->stream[2]->conf.dvr;
+    assert_true(!dvr->offline && dvr->mounted && dvr->span_count == 1);
     conf_free(&conf);
 }
 
@@ -322,7 +370,7 @@ static void conf_read_sources(void **state)
     assert_int_equal(one->except_count, 2);
     assert_string_equal(one->except[1], "b/*");
     assert_string_equal(one->cluster_key, "0123456789abcdef-long");
-    assert_string_equal(one->defaults.dvr.path, "/d");
+    assert_string_equal(one->defaults.dvr.path[0], "/d");
     assert_string_equal(v6->host, "2001:db8::1");
     assert_string_equal(v6->prefix_in_url, "cams");
     assert_int_equal(v6->port, 80);
@@ -349,7 +397,7 @@ static void conf_read_template_is_overridden_by_the_stream(void **state)
     assert_false(b->is_static);
     const struct stream_conf *c = &conf->source[0]->conf.defaults;
     assert_int_equal(c->segment_count, 7);
-    assert_string_equal(c->dvr.path, "/d");
+    assert_string_equal(c->dvr.path[0], "/d");
     assert_int_equal(c->input_count, 0);
     conf_free(&conf);
 }
@@ -563,14 +611,43 @@ static void conf_paths_apply_leaves_out_what_cannot_record(void **state)
     conf_problems_fini(&problems);
 }
 
+static void conf_paths_apply_goes_on_with_the_disks_that_work(void **state)
+{
+    (void)state;
+    struct conf *conf = fixture_read("http 80;\n"
+                                     "stream a { input fake://fake; dvr /bad /good; }\n"
+                                     "stream b { input fake://fake; dvr /bad /worse; }\n");
+    struct conf_problems problems = {0};
+    struct conf_paths paths;
+    conf_paths_init(&paths, conf, NULL);
+    assert_int_equal(paths.count, 3);
+    for (size_t i = 0; i < paths.count; i++) {
+        paths.item[i].usable = strcmp(paths.item[i].path, "/good") == 0;
+        text_copy(paths.item[i].why, sizeof(paths.item[i].why), "gone");
+    }
+    conf_paths_apply(&paths, conf, &problems);
+    assert_string_equal(fixture_lines(&problems),
+                        "a.conf:2:31: warning: found archive path '/bad', expected a folder that "
+                        "can be found or made, and written (gone)\n"
+                        "a.conf:3:31: found archive path '/bad', expected a folder that can be "
+                        "found or made, and written (gone)\n"
+                        "a.conf:3:31: found archive path '/worse', expected a folder that can be "
+                        "found or made, and written (gone)\n");
+    assert_int_equal(conf->stream_count, 1);
+    conf_paths_fini(&paths);
+    conf_free(&conf);
+    conf_problems_fini(&problems);
+}
+
 // ---- printing -----------------------------------------------------------------------------------
 
 static const char dumped[] =
     "http 8888; http [::1]:80; http 127.0.0.1:81;\n" KEY
-    "template t { dvr /archive 36h 80% 500M; }\n"
+    "template t { dvr /archive \"/second disk\" 36h 80% 500M free=3G sync=30 "
+    "schedule=8-16:30,22-1:05 mounted; }\n"
     "stream main { input rtsp://joe:hunter2@cam/1; input \"fake://fake?token=hunter2\" fps=5 "
     "passphrase=hunter2; template t; title \"Gate \\\"3\\\"\"; source_timeout false; }\n"
-    "stream plain { input fake://fake; static false; disabled; }\n"
+    "stream plain { input fake://fake; static false; disabled; dvr_offline /d; }\n"
     "source m4s://[2001:db8::1]:81/cams { only a b/*; cluster_key hunter2hunter2hunter2; }\n"
     "source host:82 { only; except c; dvr /d; }\n";
 
@@ -655,10 +732,12 @@ static void conf_samples_are_right_and_complete(void **state)
 TEST_MAIN(TEST(conf_read_mistake_is_told_exactly), TEST(conf_read_secret_in_a_mistake_is_masked),
           TEST(conf_read_bad_stream_leaves_the_rest), TEST(conf_read_many_mistakes_are_counted),
           TEST(conf_read_the_two_files_of_the_readme), TEST(conf_read_every_option_of_a_stream),
-          TEST(conf_read_sources), TEST(conf_read_template_is_overridden_by_the_stream),
+          TEST(conf_read_dvr_with_everything), TEST(conf_read_sources),
+          TEST(conf_read_template_is_overridden_by_the_stream),
           TEST(conf_read_default_of_the_table_is_the_default),
           TEST(conf_read_include_of_files_and_stars), TEST(conf_read_include_that_fails_is_told),
           TEST(conf_parse_includes_finds_them_all), TEST(conf_parse_cfg_gives_the_same_tree),
           TEST(conf_read_cfg_mistake_is_told), TEST(conf_paths_apply_leaves_out_what_cannot_record),
+          TEST(conf_paths_apply_goes_on_with_the_disks_that_work),
           TEST(conf_dump_is_effective_and_masked), TEST(conf_dump_reads_back_the_same),
           TEST(conf_help_is_the_manual), TEST(conf_samples_are_right_and_complete))

@@ -9,7 +9,7 @@ static struct stream_conf make(void)
     stream_conf_init(&conf);
     snprintf(conf.name, sizeof(conf.name), "yard/gate");
     conf.title = mem_strdup("The gate");
-    conf.dvr.path = mem_strdup("/storage");
+    conf.dvr.path[conf.dvr.path_count++] = mem_strdup("/storage");
     conf.input_count = 1;
     conf.input[0].url = mem_strdup("rtsp://user:secret@camera/h264");
     conf.input[0].option_count = 1;
@@ -41,6 +41,15 @@ static void stream_conf_equal_sees_each_field(void **state)
     other.dvr.depth_s = 60;
     assert_false(stream_conf_equal(&conf, &other));
     other.dvr.depth_s = 0;
+    other.dvr.span_count = 1;
+    assert_false(stream_conf_equal(&conf, &other));
+    other.dvr.span_count = 0;
+    other.dvr.path[0][1] = 'S';
+    assert_false(stream_conf_equal(&conf, &other));
+    other.dvr.path[0][1] = 's';
+    other.dvr.offline = true;
+    assert_false(stream_conf_equal(&conf, &other));
+    other.dvr.offline = false;
     other.is_static = false;
     assert_false(stream_conf_equal(&conf, &other));
     other.is_static = true;
