@@ -21,6 +21,7 @@ BINARY = os.path.abspath(os.environ.get("SLUICE", "build/sluice"))
 # What the address sanitizer keeps of freed memory (256 MB unless told) must not look like a leak.
 ENVIRONMENT = {"ASAN_OPTIONS": "quarantine_size_mb=8", **os.environ}
 KEY = "a long enough key for tests"
+EXPECTED = (signal.SIGKILL, signal.SIGTERM)
 _nodes = []
 
 
@@ -212,14 +213,23 @@ class Playlist:
 
 
 def forget_nodes():
-    """Ends every node of the last test; returns their logs for a failure report."""
-    logs = []
+    """Ends every node of the last test; returns their logs for a failure report, and what is wrong
+    with a node whatever its test thought: it crashed, or a sanitizer complained. Under a sanitizer
+    nodes end in order, so that it looks for leaks."""
+    logs, wrong = [], []
     for node in _nodes:
-        node.close()
-        logs.append((node.name, node.log()))
+        try:
+            node.stop() if "/san/" in BINARY else node.close()
+        except AssertionError as slow:
+            wrong.append(str(slow))
+        log = node.log()
+        code = node.process.returncode
+        if "Sanitizer" in log or "runtime error:" in log or (code < 0 and -code not in EXPECTED):
+            wrong.append(f"{node.name} ended with {code}")
+        logs.append((node.name, log))
         shutil.rmtree(node.folder, ignore_errors=True)
     _nodes.clear()
-    return logs
+    return logs, wrong
 
 
 def run(arguments, timeout=60, **options):

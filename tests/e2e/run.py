@@ -35,16 +35,17 @@ def run_file(path, words):
         began = time.monotonic()
         try:
             function()
-            counts[0] += 1
             verdict = "ok"
         except node.Skip as why:
-            counts[2] += 1
             verdict = f"SKIP {why}"
         except Exception:
-            counts[1] += 1
             verdict = "FAILED"
             print(traceback.format_exc())
-        logs = node.forget_nodes()
+        logs, wrong = node.forget_nodes()
+        if wrong:
+            verdict = "FAILED"
+            print("\n".join(wrong))
+        counts[("ok", "FAILED").index(verdict) if verdict in ("ok", "FAILED") else 2] += 1
         if verdict == "FAILED":
             for who, log in logs:
                 print(f"--- log of {who}\n{log[-6000:]}")
