@@ -27,9 +27,9 @@ struct archives *archives_new(struct loop *loop);
 void archives_free(struct archives **archives);
 
 // Gives the stream an archive (its history, and a writer), or changes the limits of the one it has;
-// another path closes the old one and opens the new. No path: as archive_detach. Opening
+// other paths close the old one and open a new. No path: as archive_detach. Opening
 // goes on in the background: requests wait for it, recording begins with it. ERR_INVALID for a path
-// that is empty or too long.
+// that is empty, too long, or there twice.
 MUST_USE int archive_attach(struct archives *archives, struct stream *stream,
                             const struct dvr_conf *dvr);
 // The stream has no dvr any more: writes what is there and lets go. Files stay. Not needed for a

@@ -24,51 +24,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "opened.h"
-#include "tree.h"
 #include "volume.h"
 
-enum {
-    WRITE_THREADS = 2, // a sync does not hold up the appends of half of the streams
-    READ_THREADS = 2,
-};
-
-#define AGAIN_US (10 * US_PER_S)
 #define FIRST_RETENTION_US (5 * US_PER_S)
-
-// ---- disks -------------------------------------------------------------------------------------
-
-static struct disk *disk_get(struct archives *archives, const char *path)
-{
-    LIST_FOREACH(&archives->disks, it, after)
-    {
-        struct disk *disk = LIST_OWNER(it, struct disk, node);
-        if (strcmp(disk->path, path) == 0) {
-            disk->users++;
-            return disk;
-        }
-    }
-    struct disk *disk = mem_alloc(sizeof *disk);
-    disk->owner = archives;
-    disk->path = mem_strdup(path);
-    disk->users = 1;
-    char name[64];
-    (void)text_format(name, sizeof name, "dvr=%s", path);
-    disk->writes = file_queue_new(archives->loop, name, WRITE_THREADS);
-    disk->reads = file_queue_new(archives->loop, name, READ_THREADS);
-    list_append(&archives->disks, &disk->node);
-    return disk;
-}
-
-static void disk_put(struct disk *disk)
-{
-    if (--disk->users > 0)
-        return;
-    list_remove(&disk->owner->disks, &disk->node);
-    file_queue_free(&disk->writes);
-    file_queue_free(&disk->reads);
-    mem_free(disk->path);
-    mem_free(disk);
-}
 
 // ---- problems ----------------------------------------------------------------------------------
 
@@ -91,63 +49,73 @@ void archive_set_problem(struct archive *archive, enum reason problem, int os_er
         return;
     archive->problem = problem;
     if (problem == REASON_NONE)
-        log_info(archive->log_name, "recording goes on path=%s", archive->folder);
+        log_info(archive->log_name, "recording goes on path=%s", archive->place[0].folder);
     else
         log_error(archive->log_name, "recording failed reason=%s path=%s errno=%d",
-                  reason_name(problem), archive->folder, os_error);
+                  reason_name(problem), archive->place[0].folder, os_error);
     if (archive->stream)
         stream_changed(archive->stream);
 }
 
 // ---- opening -----------------------------------------------------------------------------------
 
-static void archive_open(struct archive *archive);
-
-static void on_again(void *arg)
+void archive_place_changed(struct archive *archive, const struct place *place, int os_error)
 {
-    archive_open(arg);
-}
-
-static void on_recovered(void *arg)
-{
-    struct archive *archive = arg;
-    opened_put(&archive->recovering);
-    if (archive->stream)
-        stream_changed(archive->stream);
-}
-
-// The newest file was perhaps being written when the server died.
-static void recover_newest(struct archive *archive)
-{
-    if (archive->hours.count == 0)
-        return;
-    struct hour *newest = &archive->hours.hour[archive->hours.count - 1];
-    newest->suspect = true;
-    archive->recovering = opened_get(archive, hour_name_of(newest));
-    if (opened_want(archive->recovering, OPENED_INDEX, &archive->recovering_waiter, on_recovered,
-                    archive) != ERR_AGAIN)
-        opened_put(&archive->recovering);
-}
-
-static void on_listed(void *arg, int err, int os_error)
-{
-    struct archive *archive = arg;
-    archive->opening = NULL;
-    if (err != 0) {
-        archive->errors++;
-        archive_set_problem(archive, archive_reason_of(os_error), os_error);
-        timeout_start(&archive->again, AGAIN_US);
-        return;
+    bool any = false, all = true;
+    for (unsigned i = 0; i < archive->places; i++) {
+        any |= archive->place[i].state == PLACE_LISTED;
+        all &= archive->place[i].state != PLACE_OPENING;
     }
-    archive->listed = true;
-    archive_set_problem(archive, REASON_NONE, 0);
-    log_info(archive->log_name, "archive open path=%s files=%u bytes=%llu", archive->folder,
-             archive->hours.count, (unsigned long long)archive->hours.bytes);
-    recover_newest(archive);
-    requests_wake(archive);
+    if (place->state == PLACE_LISTED)
+        archive_set_problem(archive, REASON_NONE, 0);
+    else if (!any)
+        archive_set_problem(archive, archive_reason_of(os_error), os_error);
+    archive->listed |= any && all;
+    if (archive->listed)
+        requests_wake(archive);
     recorder_run(&archive->recorder);
     if (archive->stream)
         stream_changed(archive->stream);
+}
+
+struct place *archive_write_place(struct archive *archive)
+{
+    for (unsigned i = 0; i < archive->places; i++) {
+        struct place *place = &archive->place[i];
+        if (place->state != PLACE_FAILED)
+            return place->state == PLACE_LISTED ? place : NULL;
+    }
+    return NULL;
+}
+
+void archive_path(const struct archive *archive, struct hour_name name, const char *extension,
+                  char out[HOUR_PATH])
+{
+    ENSURE(name.disk < archive->places);
+    hour_path(out, archive->place[name.disk].folder, name, extension);
+}
+
+struct disk *archive_disk(const struct archive *archive, struct hour_name name)
+{
+    ENSURE(name.disk < archive->places);
+    return archive->place[name.disk].disk;
+}
+
+static bool folders_meet(const struct archive *a, const struct archive *b)
+{
+    for (unsigned i = 0; i < a->places; i++)
+        for (unsigned k = 0; k < b->places; k++)
+            if (strcmp(a->place[i].folder, b->place[k].folder) == 0)
+                return true;
+    return false;
+}
+
+static bool is_opened(const struct archive *archive)
+{
+    for (unsigned i = 0; i < archive->places; i++)
+        if (archive->place[i].state != PLACE_OPENING || archive->place[i].opening)
+            return true;
+    return false;
 }
 
 static void archive_open(struct archive *archive)
@@ -157,12 +125,11 @@ static void archive_open(struct archive *archive)
         const struct archive *other = LIST_OWNER(it, struct archive, node);
         if (other == archive)
             break;
-        if (strcmp(other->folder, archive->folder) == 0)
+        if (folders_meet(other, archive))
             return; // opened when that one is gone
     }
-    archive->opening = tree_list(archive, on_listed, archive);
-    if (!archive->opening)
-        timeout_start(&archive->again, AGAIN_US);
+    for (unsigned i = 0; i < archive->places; i++)
+        place_open(&archive->place[i]);
 }
 
 // ---- letting go --------------------------------------------------------------------------------
@@ -170,37 +137,34 @@ static void archive_open(struct archive *archive)
 static void archive_free(struct archive *archive)
 {
     struct archives *owner = archive->owner;
-    opened_forget(&archive->recovering_waiter);
-    opened_put(&archive->recovering);
-    opened_drop_all(archive);
-    tree_cancel(&archive->opening);
     recorder_fini(&archive->recorder);
-    timeout_stop(&archive->again);
+    opened_drop_all(archive); // closes its files, before the queues of the disks go
+    for (unsigned i = 0; i < archive->places; i++)
+        place_fini(&archive->place[i]);
     loop_defer_cancel(owner->loop, &archive->gone);
     list_remove(&owner->archives, &archive->node);
     hours_fini(&archive->hours);
-    disk_put(archive->disk);
     archive->magic = 0;
-    mem_free(archive->folder);
     mem_free(archive);
+}
+
+// Those that waited for it may open now, unless they wait for another as well.
+static void open_waiting(struct archives *owner)
+{
+    LIST_FOREACH(&owner->archives, it, after)
+    {
+        struct archive *archive = LIST_OWNER(it, struct archive, node);
+        if (!is_opened(archive) && !timeout_active(&archive->place[0].again))
+            archive_open(archive);
+    }
 }
 
 static void on_gone(void *arg)
 {
     struct archive *archive = arg;
     struct archives *owner = archive->owner;
-    char *folder = mem_strdup(archive->folder);
     archive_free(archive);
-    LIST_FOREACH(&owner->archives, it, after)
-    {
-        struct archive *next = LIST_OWNER(it, struct archive, node);
-        if (strcmp(next->folder, folder) == 0 && !next->listed && !next->opening) {
-            timeout_stop(&next->again);
-            archive_open(next);
-            break;
-        }
-    }
-    mem_free(folder);
+    open_waiting(owner);
 }
 
 void archive_check_gone(struct archive *archive)
@@ -217,11 +181,9 @@ void archive_close(struct archive *archive)
     stream_unlisten_segments(stream, &archive->listener);
     stream_set_slot(stream, STREAM_SLOT_ARCHIVE, NULL);
     archive->stream = NULL;
-    timeout_stop(&archive->again);
-    if (!archive->listed) { // nothing was written yet, and may never be
-        tree_cancel(&archive->opening);
-        archive->listed = true;
-    }
+    for (unsigned i = 0; i < archive->places; i++)
+        if (archive->place[i].state != PLACE_LISTED)
+            place_give_up(&archive->place[i]);
     recorder_close(&archive->recorder);
     archive_check_gone(archive);
 }
@@ -264,8 +226,14 @@ static void set_limits(struct archive *archive, const struct dvr_conf *dvr)
     archive->sync_us = dvr->sync_us ? dvr->sync_us : DVR_SYNC_US;
 }
 
+// The paths of a dvr line without slashes at the end, so that two spellings are one disk.
+struct paths {
+    char path[DVR_PATHS_MAX][HOUR_PATH];
+    unsigned count;
+};
+
 static struct archive *archive_new(struct archives *archives, struct stream *stream,
-                                   const char *path)
+                                   const struct paths *paths)
 {
     const char *name = stream_name(stream);
     struct archive *archive = mem_alloc(sizeof *archive);
@@ -273,23 +241,21 @@ static struct archive *archive_new(struct archives *archives, struct stream *str
     archive->magic = ARCHIVE_MAGIC;
     archive->owner = archives;
     archive->stream = stream;
-    archive->disk = disk_get(archives, path);
     (void)text_copy(archive->name, sizeof archive->name, name);
     (void)text_copy(archive->log_name, sizeof archive->log_name, stream_log_name(stream));
-    size_t room = strlen(path) + strlen(name) + 2;
-    archive->folder = mem_alloc(room);
-    (void)text_format(archive->folder, room, "%s/%s", path, name);
+    for (unsigned i = 0; i < paths->count; i++)
+        place_init(&archive->place[i], archive, (uint8_t)i, paths->path[i]);
+    archive->places = paths->count;
     archive->problem = REASON_NONE;
     list_init(&archive->requests);
     recorder_init(&archive->recorder, archive);
-    timeout_init(&archive->again, archives->loop, on_again, archive);
     archive->listener = (struct segment_listener){
         .on_part = on_part, .on_segment = on_segment, .on_lost = on_lost, .arg = archive};
     list_append(&archives->archives, &archive->node);
     return archive;
 }
 
-// Without slashes at the end, so that two spellings are one disk; empty when it is too long.
+// Empty when it is too long.
 static void path_tidy(char out[HOUR_PATH], const char *path)
 {
     size_t length = strlen(path);
@@ -300,18 +266,39 @@ static void path_tidy(char out[HOUR_PATH], const char *path)
     (void)text_copy_n(out, HOUR_PATH, path, length);
 }
 
+static bool paths_read(struct paths *paths, const struct dvr_conf *dvr)
+{
+    paths->count = dvr->path_count;
+    for (unsigned i = 0; i < dvr->path_count; i++) {
+        path_tidy(paths->path[i], dvr->path[i]);
+        if (!paths->path[i][0])
+            return false;
+        for (unsigned k = 0; k < i; k++)
+            if (strcmp(paths->path[i], paths->path[k]) == 0)
+                return false;
+    }
+    return true;
+}
+
+static bool has_paths(const struct archive *archive, const struct paths *paths)
+{
+    bool same = archive->places == paths->count;
+    for (unsigned i = 0; same && i < paths->count; i++)
+        same = strcmp(archive->place[i].disk->path, paths->path[i]) == 0;
+    return same;
+}
+
 int archive_attach(struct archives *archives, struct stream *stream, const struct dvr_conf *dvr)
 {
     struct archive *archive = attached(stream);
-    char path[HOUR_PATH];
+    struct paths paths;
     if (dvr->path_count == 0) {
         archive_detach(archives, stream);
         return 0;
     }
-    path_tidy(path, dvr->path[0]);
-    if (!path[0])
+    if (!paths_read(&paths, dvr))
         return ERR_INVALID;
-    if (archive && strcmp(archive->disk->path, path) != 0) {
+    if (archive && !has_paths(archive, &paths)) {
         archive_detach(archives, stream);
         archive = NULL;
     }
@@ -319,7 +306,7 @@ int archive_attach(struct archives *archives, struct stream *stream, const struc
         set_limits(archive, dvr);
         return 0;
     }
-    archive = archive_new(archives, stream, path);
+    archive = archive_new(archives, stream, &paths);
     set_limits(archive, dvr);
     stream_set_slot(stream, STREAM_SLOT_ARCHIVE, archive);
     struct history *history = &archive->history;
@@ -378,8 +365,9 @@ static bool is_opening(const struct disk *disk)
     LIST_FOREACH(&disk->owner->archives, it, after)
     {
         const struct archive *archive = LIST_OWNER(it, struct archive, node);
-        if (archive->disk == disk && !archive->listed)
-            return true;
+        for (unsigned i = 0; i < archive->places; i++)
+            if (archive->place[i].disk == disk && archive->place[i].state == PLACE_OPENING)
+                return true;
     }
     return false;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What the files of this folder share: the objects and who owns them.
 //
-//   archives -> disks        one per PATH: two file queues
+//   archives -> disks        one per PATH: its file queues
 //            -> archives     one per stream; outlives its stream until all is written
 //            -> opened       hour files in use by readers, and a few others
-//   archive  -> hours        names and times
+//   archive  -> places       its folder on each of its disks
+//            -> hours        names and times, of all places
 //            -> recorder -> volumes   hour files being written
 //            -> requests     of readers
 #ifndef ARCHIVE_ARCHIVE_PRIV_H
@@ -13,12 +14,14 @@
 #include "archive/archive.h"
 #include "base/limits.h"
 #include "base/reason.h"
+#include "disk.h"
 #include "hours.h"
 #include "index_parse.h"
 #include "io/file.h"
 #include "io/loop.h"
 #include "io/timeout.h"
 #include "opened.h"
+#include "place.h"
 #include "stream/stream.h"
 #include "recorder.h"
 
@@ -32,41 +35,26 @@ struct archives {
     struct timeout retention;
 };
 
-// Reads have a queue of their own: they do not wait behind syncs.
-struct disk {
-    struct list_node node;
-    struct archives *owner;
-    char *path;
-    unsigned users; // archives
-    struct file_queue *writes, *reads;
-    uint64_t queued_bytes; // of its recorders
-    bool checking;         // the fill of the disk was asked for
-};
-
 struct archive {
     struct history history; // first: the stream's
     uint32_t magic;
     struct archives *owner;
-    struct list_node node; // owner->archives
-    struct disk *disk;
+    struct list_node node;             // owner->archives
+    struct place place[DVR_PATHS_MAX]; // the first that works is written to
+    unsigned places;
     struct stream *stream; // NULL once detached: goes when all is written
     char name[STREAM_NAME_MAX], log_name[STREAM_NAME_MAX + 8];
-    char *folder; // PATH/stream
     int64_t depth_us;
     unsigned percent;
     uint64_t size_bytes;
     int64_t sync_us;
-    bool listed;         // the tree is known; before that nothing is written and requests wait
+    bool listed;         // what can be listed is; before that requests wait
     enum reason problem; // REASON_NONE: well
     struct hours hours;
     struct recorder recorder;
     struct segment_listener listener;
     struct list requests;
-    struct opening *opening;   // the listing under way
-    struct opened *recovering; // the newest file, after a start; NULL when done
-    struct opened_waiter recovering_waiter;
-    struct timeout again; // to list again after a failure
-    unsigned ops;         // removals not completed
+    unsigned ops; // removals not completed
     struct defer gone;
     uint64_t segments_written, bytes_written, segments_shed, errors, segments_read;
     int64_t last_write_us;
@@ -78,6 +66,14 @@ void archive_check_gone(
     struct archive *archive); // freed at the end of the turn when detached and idle
 enum reason archive_reason_of(int os_error);
 void archive_close(struct archive *archive); // the stream lets go of its history
+// A place has been listed, or could not be (os_error says why).
+void archive_place_changed(struct archive *archive, const struct place *place, int os_error);
+// Where the next hour file belongs; NULL: nowhere yet.
+struct place *archive_write_place(struct archive *archive);
+// Where an hour file (extension "mp4", "idx") is, and the disk it is on.
+void archive_path(const struct archive *archive, struct hour_name name, const char *extension,
+                  char out[HOUR_PATH]);
+struct disk *archive_disk(const struct archive *archive, struct hour_name name);
 // Oldest to newest of what is known; false when there is nothing.
 bool archive_span(const struct archive *archive, struct history_range *whole);
 // The volume, current or being finished, that writes this file; NULL: none.
@@ -94,6 +90,6 @@ void retention_tick(void *archives);
 // when the queue is full: it stays.
 bool retention_remove(struct archive *archive, struct hour *hour);
 // The disk is full: the oldest file of all its archives goes. False when there is none to remove.
-bool retention_make_room(struct archive *archive);
+bool retention_make_room(struct disk *disk);
 
 #endif

@@ -29,7 +29,9 @@ int hour_name_compare(struct hour_name a, struct hour_name b)
 {
     if (a.second != b.second)
         return a.second < b.second ? -1 : 1;
-    return a.suffix < b.suffix ? -1 : a.suffix > b.suffix;
+    if (a.suffix != b.suffix)
+        return a.suffix < b.suffix ? -1 : 1;
+    return a.disk < b.disk ? -1 : a.disk > b.disk;
 }
 
 // The first file whose name is not below.
@@ -66,7 +68,8 @@ int hours_add(struct hours *hours, struct hour_name name, uint64_t bytes)
     }
     memmove(hours->hour + at + 1, hours->hour + at, (hours->count - at) * sizeof *hours->hour);
     hours->count++;
-    hours->hour[at] = (struct hour){.second = name.second, .suffix = name.suffix, .bytes = bytes};
+    hours->hour[at] = (struct hour){
+        .second = name.second, .suffix = name.suffix, .disk = name.disk, .bytes = bytes};
     hours->bytes += bytes;
     hours_forget(hours, &hours->hour[at]);
     return 0;
@@ -87,6 +90,18 @@ void hours_remove(struct hours *hours, struct hour *hour)
     hours->bytes -= hour->bytes;
     hours->count--;
     memmove(hour, hour + 1, (hours->count - index) * sizeof *hour);
+}
+
+void hours_remove_disk(struct hours *hours, uint8_t disk)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < hours->count; i++) {
+        if (hours->hour[i].disk == disk && !hours->hour[i].writing)
+            hours->bytes -= hours->hour[i].bytes;
+        else
+            hours->hour[kept++] = hours->hour[i];
+    }
+    hours->count = kept;
 }
 
 struct hour *hours_get(struct hours *hours, struct hour_name name)
@@ -183,6 +198,7 @@ bool hour_name_parse(const char *text, size_t length, int64_t day_s, struct hour
         return false;
     out->second = day_s + hour * 3600 + minute * 60 + second;
     out->suffix = (uint16_t)suffix;
+    out->disk = 0;
     *extension = text + at + 1;
     return true;
 }

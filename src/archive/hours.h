@@ -16,11 +16,13 @@ enum { HOUR_SUFFIX_MAX = 999 };
 struct hour_name {
     int64_t second;  // UTC
     uint16_t suffix; // 0: none
+    uint8_t disk;    // which of the archive's paths it is under
 };
 
 struct hour {
     int64_t second;
     uint16_t suffix;
+    uint8_t disk;
     bool known;   // start and end are exact, from its index; else bounds from the name
     bool holes;   // known, and there is a hole inside
     bool writing; // of this life, not finished: times grow
@@ -32,7 +34,7 @@ struct hour {
 };
 
 struct hours {
-    struct hour *hour; // in order of (second, suffix)
+    struct hour *hour; // in order of (second, suffix, disk)
     unsigned count, capacity;
     uint64_t bytes;  // of all
     int64_t span_us; // no file's end is further from its second than this
@@ -41,12 +43,14 @@ struct hours {
 void hours_fini(struct hours *hours);
 static inline struct hour_name hour_name_of(const struct hour *hour)
 {
-    return (struct hour_name){.second = hour->second, .suffix = hour->suffix};
+    return (struct hour_name){.second = hour->second, .suffix = hour->suffix, .disk = hour->disk};
 }
 int hour_name_compare(struct hour_name a, struct hour_name b);
 // A file of which only name and size are known. ERR_EXISTS, ERR_LIMIT.
 MUST_USE int hours_add(struct hours *hours, struct hour_name name, uint64_t bytes);
 void hours_remove(struct hours *hours, struct hour *hour);
+// All of one path, but those being written.
+void hours_remove_disk(struct hours *hours, uint8_t disk);
 struct hour *hours_get(struct hours *hours, struct hour_name name); // NULL: not there
 void hours_set_times(struct hours *hours, struct hour *hour, int64_t start_us, int64_t end_us);
 // Back to what its name says; it is not being written any more.
@@ -63,8 +67,8 @@ enum { HOUR_PATH = 1024, HOUR_PATH_TAIL = 40 };
 // extension: "mp4", "idx".
 void hour_path(char out[HOUR_PATH], const char *folder, struct hour_name name,
                const char *extension);
-// "HHMMSS[-suffix].ext" in a folder of this day (seconds since 1970); *extension points behind the
-// dot. False when it is no name of ours.
+// "HHMMSS[-suffix].ext" in a folder of this day (seconds since 1970), of path 0; *extension points
+// behind the dot. False when it is no name of ours.
 bool hour_name_parse(const char *text, size_t length, int64_t day_s, struct hour_name *out,
                      const char **extension);
 // Name of a folder at depth 0 (year), 1 (month), 2 (day): its number. False when it is none.

@@ -360,18 +360,18 @@ static void submit(struct opened *opened, struct file_op *op)
 static void read_idx(struct opened *opened)
 {
     char path[HOUR_PATH];
-    hour_path(path, opened->archive->folder, opened->name, "idx");
-    submit(opened,
-           file_read_whole(opened->archive->disk->reads, path, IDX_BYTES_MAX, on_idx, opened));
+    archive_path(opened->archive, opened->name, "idx", path);
+    submit(opened, file_read_whole(archive_disk(opened->archive, opened->name)->reads, path,
+                                   IDX_BYTES_MAX, on_idx, opened));
 }
 
 static void open_file(struct opened *opened)
 {
     char path[HOUR_PATH];
-    hour_path(path, opened->archive->folder, opened->name, "mp4");
+    archive_path(opened->archive, opened->name, "mp4", path);
     bool cuts = opened->suspect && !(opened->have & OPENED_INDEX);
-    submit(opened, file_open(opened->archive->disk->reads, path, cuts ? O_RDWR : O_RDONLY, 0,
-                             on_open, opened));
+    submit(opened, file_open(archive_disk(opened->archive, opened->name)->reads, path,
+                             cuts ? O_RDWR : O_RDONLY, 0, on_open, opened));
 }
 
 static void read_init(struct opened *opened)

@@ -53,7 +53,7 @@ static void on_sync(void *recorder);
 void recorder_init(struct recorder *recorder, struct archive *archive)
 {
     struct loop *loop = archive->owner->loop;
-    *recorder = (struct recorder){.archive = archive, .synced_day = -1};
+    *recorder = (struct recorder){.archive = archive, .disk = archive->place[0].disk};
     list_init(&recorder->queue);
     list_init(&recorder->flight);
     list_init(&recorder->volumes);
@@ -71,7 +71,7 @@ static void item_free(struct recorder *recorder, struct list *from, struct write
 {
     list_remove(from, &item->node);
     recorder->queued_bytes -= item_bytes(item);
-    recorder->archive->disk->queued_bytes -= item_bytes(item);
+    recorder->disk->queued_bytes -= item_bytes(item);
     chain_fini(&item->bytes);
     tracks_unref(&item->tracks);
     mem_free(item);
@@ -112,7 +112,7 @@ static void enqueue(struct recorder *recorder, struct write_item *item)
 {
     list_append(&recorder->queue, &item->node);
     recorder->queued_bytes += item_bytes(item);
-    recorder->archive->disk->queued_bytes += item_bytes(item);
+    recorder->disk->queued_bytes += item_bytes(item);
     loop_defer(recorder->archive->owner->loop, &recorder->run, on_run, recorder);
 }
 
@@ -120,7 +120,7 @@ static bool has_room(const struct recorder *recorder)
 {
     return recorder->queued_bytes < ARCHIVE_QUEUE_BYTES_MAX &&
            recorder->queue.count + recorder->flight.count < ARCHIVE_QUEUE_PARTS_MAX &&
-           recorder->archive->disk->queued_bytes < ARCHIVE_DISK_QUEUE_BYTES_MAX;
+           recorder->disk->queued_bytes < ARCHIVE_DISK_QUEUE_BYTES_MAX;
 }
 
 static void enqueue_end(struct recorder *recorder, const struct segment_info *info, int64_t end_us)
@@ -259,6 +259,9 @@ void recorder_on_lost(struct recorder *recorder)
 static bool must_roll(const struct recorder *recorder, const struct write_item *item)
 {
     const struct volume *volume = recorder->volume;
+    const struct place *place = archive_write_place(recorder->archive);
+    if (place && place != volume->place)
+        return true;
     if (recorder->roll || item->info.utc_start_us / HOUR_US != volume->start_us / HOUR_US)
         return true;
     if (volume->tracks != item->tracks && (volume->index->generation != item->info.generation ||
@@ -277,13 +280,22 @@ static bool usable(const struct recorder *recorder, const struct write_item *ite
            !(recorder->volume && start_us == recorder->last_start_us);
 }
 
-static void begin_volume(struct recorder *recorder, const struct write_item *item)
+// What waits, waits for this disk now.
+static void set_disk(struct recorder *recorder, struct disk *disk)
+{
+    recorder->disk->queued_bytes -= recorder->queued_bytes;
+    recorder->disk = disk;
+    recorder->disk->queued_bytes += recorder->queued_bytes;
+}
+
+static void begin_volume(struct recorder *recorder, struct place *place,
+                         const struct write_item *item)
 {
     int64_t start_us = item->info.utc_start_us;
-    bool new_day = start_us / (24 * HOUR_US) != recorder->synced_day;
+    set_disk(recorder, place->disk);
     recorder->roll = false;
     recorder->last_start_us = -1;
-    recorder->opening = volume_open(recorder->archive, item->tracks, start_us, new_day) != NULL;
+    recorder->opening = volume_open(place, item->tracks, start_us) != NULL;
     if (!recorder->opening)
         timeout_start(&recorder->retry, BUSY_US);
 }
@@ -394,8 +406,10 @@ static void drop_headless(struct recorder *recorder)
 void recorder_run(struct recorder *recorder)
 {
     struct write_item *item;
+    struct place *place;
     while (!recorder->opening && !recorder->appending && !timeout_active(&recorder->retry) &&
-           recorder->archive->listed && (item = first_item(&recorder->queue))) {
+           (place = archive_write_place(recorder->archive)) &&
+           (item = first_item(&recorder->queue))) {
         bool first = !item->end && item->part == 0;
         if (first && !usable(recorder, item)) {
             item_free(recorder, &recorder->queue, item);
@@ -403,7 +417,7 @@ void recorder_run(struct recorder *recorder)
         } else if (first && recorder->volume && must_roll(recorder, item)) {
             end_volume(recorder);
         } else if (first && !recorder->volume) {
-            begin_volume(recorder, item);
+            begin_volume(recorder, place, item);
         } else if (!recorder->volume) {
             drop_headless(recorder);
         } else {
@@ -480,7 +494,7 @@ static void try_again(struct recorder *recorder, int os_error)
     }
     timeout_start(&recorder->retry, backoff_next_us(&recorder->backoff));
     if (os_error == ENOSPC)
-        (void)retention_make_room(archive);
+        (void)retention_make_room(recorder->disk);
 }
 
 static void note_error(struct recorder *recorder, int os_error)

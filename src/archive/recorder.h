@@ -16,6 +16,7 @@
 #include "media/segment.h"
 
 struct archive;
+struct disk;
 struct volume;
 
 // NONE -> TAKING (part 0 came), or MISSED (a later one: we came in the middle, and take it whole
@@ -27,6 +28,7 @@ struct recorder {
     struct archive *archive;
     struct list queue, flight; // struct write_item
     uint64_t queued_bytes;     // of both
+    struct disk *disk;         // that they wait for
     struct list volumes;       // all of them; finishing ones take nothing any more
     struct volume *volume;     // the one that is appended to, NULL: none
     bool opening, appending;
@@ -36,7 +38,6 @@ struct recorder {
     struct defer run;
     struct timeout retry, sync;
     struct backoff backoff;
-    int64_t synced_day; // of the file whose folders were synced last; -1 none
     // The segment that the segmenter is collecting.
     enum receive_state receiving;
     struct segment_info info;
@@ -48,8 +49,8 @@ struct recorder {
     int64_t entry_end_us;
 };
 
-void recorder_init(struct recorder *recorder, struct archive *archive);
-void recorder_fini(struct recorder *recorder); // drops everything
+void recorder_init(struct recorder *recorder, struct archive *archive); // its places are there
+void recorder_fini(struct recorder *recorder);                          // drops everything
 void recorder_on_part(struct recorder *recorder, struct tracks *tracks,
                       const struct segment_info *info, unsigned part, struct frame *const *frames,
                       unsigned count);

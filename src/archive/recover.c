@@ -67,16 +67,17 @@ static void repair(struct recovery *recovery, struct index *index)
     index->closed = true;
     index->file_length = length;
     char path[HOUR_PATH];
-    hour_path(path, archive->folder, recovery->from.name, "idx");
+    archive_path(archive, recovery->from.name, "idx", path);
     struct writer out = {0};
     index_write(&out, index);
     struct buf *buf = writer_take(&out);
     hours_set_bytes(&archive->hours, hour, length + buf->length);
     struct chain chain = {0};
     chain_take(&chain, &buf);
-    (void)file_replace(archive->disk->writes, path, &chain, NULL, NULL);
+    (void)file_replace(archive_disk(archive, recovery->from.name)->writes, path, &chain, NULL,
+                       NULL);
     chain_fini(&chain);
-    hour_path(path, archive->folder, recovery->from.name, "mp4");
+    archive_path(archive, recovery->from.name, "mp4", path);
     log_info(archive->log_name, "recovered file=%s segments=%u from=%llu skipped=%llu cut=%llu",
              path, index->count, (unsigned long long)recovery->begun_at,
              (unsigned long long)scan->skipped, (unsigned long long)(scan->size - length));

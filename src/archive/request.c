@@ -108,7 +108,7 @@ static void say_damaged(struct request *request, int err)
     hour->damaged = true;
     archive->errors++;
     char path[HOUR_PATH];
-    hour_path(path, archive->folder, request->cursor, "mp4");
+    archive_path(archive, request->cursor, "mp4", path);
     log_error(archive->log_name, "unreadable file=%s reason=%s", path, err_name(err));
 }
 

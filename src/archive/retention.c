@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "opened.h"
+#include "volume.h"
 
 #define RETENTION_US (20 * US_PER_S)
 
@@ -42,15 +43,16 @@ static void on_removed(void *arg, const struct file_result *result)
 bool retention_remove(struct archive *archive, struct hour *hour)
 {
     char path[HOUR_PATH];
+    const struct place *place = &archive->place[hour->disk];
     struct removal *removal = mem_alloc(sizeof *removal);
     *removal =
         (struct removal){.archive = archive, .name = hour_name_of(hour), .bytes = hour->bytes};
     opened_drop(archive, removal->name);
     hours_remove(&archive->hours, hour);
-    hour_path(path, archive->folder, removal->name, "idx");
-    (void)file_remove(archive->disk->writes, path, NULL, NULL, NULL);
-    hour_path(path, archive->folder, removal->name, "mp4");
-    if (file_remove(archive->disk->writes, path, archive->folder, on_removed, removal)) {
+    archive_path(archive, removal->name, "idx", path);
+    (void)file_remove(place->disk->writes, path, NULL, NULL, NULL);
+    archive_path(archive, removal->name, "mp4", path);
+    if (file_remove(place->disk->writes, path, place->folder, on_removed, removal)) {
         archive->ops++;
         log_info(archive->log_name, "removed file=%s bytes=%llu", path,
                  (unsigned long long)removal->bytes);
@@ -61,25 +63,36 @@ bool retention_remove(struct archive *archive, struct hour *hour)
     return false;
 }
 
-// The oldest file that may be removed; NULL: there is none.
-static struct hour *oldest(struct archive *archive)
+// The oldest file that may be removed, of one disk or (NULL) of all; NULL: there is none.
+static struct hour *oldest(struct archive *archive, const struct disk *disk)
 {
-    for (unsigned i = 0; i < archive->hours.count; i++)
-        if (!archive->hours.hour[i].writing)
-            return &archive->hours.hour[i];
+    for (unsigned i = 0; i < archive->hours.count; i++) {
+        struct hour *hour = &archive->hours.hour[i];
+        if (!hour->writing && (!disk || archive->place[hour->disk].disk == disk))
+            return hour;
+    }
     return NULL;
 }
 
 static bool takes_part(const struct archive *archive, const struct disk *disk)
 {
-    return archive->disk == disk && archive->stream && archive->listed;
+    for (unsigned i = 0; i < archive->places; i++)
+        if (archive->place[i].disk == disk && archive->stream &&
+            archive->place[i].state == PLACE_LISTED)
+            return true;
+    return false;
+}
+
+static bool writes_to(const struct archive *archive, const struct disk *disk)
+{
+    return archive->recorder.volume && archive->recorder.volume->place->disk == disk;
 }
 
 static void remove_by_age(struct archive *archive)
 {
     struct hour *hour;
     int64_t limit_us = utc_us() - archive->depth_us;
-    while (archive->depth_us && (hour = oldest(archive)) && hour->end_us <= limit_us)
+    while (archive->depth_us && (hour = oldest(archive, NULL)) && hour->end_us <= limit_us)
         if (!retention_remove(archive, hour))
             return;
 }
@@ -89,7 +102,7 @@ static void remove_by_size(struct archive *archive)
     if (!archive->size_bytes)
         return;
     while (archive->hours.bytes > archive->size_bytes) {
-        struct hour *hour = oldest(archive);
+        struct hour *hour = oldest(archive, NULL);
         if (!hour)
             archive->recorder.roll = true;
         if (!hour || !retention_remove(archive, hour))
@@ -101,13 +114,17 @@ static void remove_by_size(struct archive *archive)
 static struct archive *oldest_on(const struct disk *disk, unsigned permille)
 {
     struct archive *found = NULL;
+    int64_t second = INT64_MAX;
     LIST_FOREACH(&disk->owner->archives, it, after)
     {
         struct archive *archive = LIST_OWNER(it, struct archive, node);
-        if (!takes_part(archive, disk) || archive->percent * 10 >= permille || !oldest(archive))
+        if (!takes_part(archive, disk) || archive->percent * 10 >= permille)
             continue;
-        if (!found || oldest(archive)->second < oldest(found)->second)
+        const struct hour *hour = oldest(archive, disk);
+        if (hour && hour->second < second) {
             found = archive;
+            second = hour->second;
+        }
     }
     return found;
 }
@@ -117,7 +134,7 @@ static void roll_all(const struct disk *disk, unsigned permille)
     LIST_FOREACH(&disk->owner->archives, it, after)
     {
         struct archive *archive = LIST_OWNER(it, struct archive, node);
-        if (takes_part(archive, disk) && archive->percent * 10 < permille)
+        if (writes_to(archive, disk) && archive->percent * 10 < permille)
             archive->recorder.roll = true;
     }
 }
@@ -137,7 +154,7 @@ static void on_usage(void *arg, const struct file_result *result)
         struct archive *archive = oldest_on(disk, permille);
         if (!archive)
             break;
-        struct hour *hour = oldest(archive);
+        struct hour *hour = oldest(archive, disk);
         freed += hour->bytes;
         if (!retention_remove(archive, hour))
             return;
@@ -154,7 +171,7 @@ void retention_tick(void *arg)
     LIST_FOREACH(&archives->archives, it, after)
     {
         struct archive *archive = LIST_OWNER(it, struct archive, node);
-        if (!takes_part(archive, archive->disk))
+        if (!archive->stream || !archive->listed)
             continue;
         remove_by_age(archive);
         remove_by_size(archive);
@@ -169,10 +186,10 @@ void retention_tick(void *arg)
         timeout_start(&archives->retention, RETENTION_US);
 }
 
-bool retention_make_room(struct archive *archive)
+bool retention_make_room(struct disk *disk)
 {
-    struct archive *from = oldest_on(archive->disk, UINT32_MAX);
+    struct archive *from = oldest_on(disk, UINT32_MAX);
     if (!from)
         return false;
-    return retention_remove(from, oldest(from));
+    return retention_remove(from, oldest(from, disk));
 }

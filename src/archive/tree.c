@@ -13,7 +13,7 @@
 enum { DAYS = 3 }; // depth of the folders with hour files
 
 struct opening {
-    struct archive *archive;
+    struct place *place;
     struct file_op *op;
     unsigned depth;            // of the folder being listed or walked
     struct buf *listing[DAYS]; // of the folders above the days
@@ -46,7 +46,7 @@ static void end(struct opening *opening, int err, int os_error)
     void (*done)(void *, int, int) = opening->done;
     void *arg = opening->arg;
     if (err != 0)
-        hours_fini(&opening->archive->hours);
+        hours_remove_disk(&opening->place->archive->hours, opening->place->number);
     opening_free(opening);
     done(arg, err, os_error);
 }
@@ -86,18 +86,17 @@ static bool is_extension(const struct line *line, const char *extension, const c
 static void remove_stray(struct opening *opening, const struct line *line)
 {
     char path[HOUR_PATH];
-    const struct archive *archive = opening->archive;
-    if (text_format(path, sizeof path, "%s/%04u/%02u/%02u/%.*s", archive->folder,
-                    opening->number[0], opening->number[1], opening->number[2], (int)line->length,
-                    line->name))
-        (void)file_remove(archive->disk->writes, path, archive->folder, NULL, NULL);
+    const struct place *place = opening->place;
+    if (text_format(path, sizeof path, "%s/%04u/%02u/%02u/%.*s", place->folder, opening->number[0],
+                    opening->number[1], opening->number[2], (int)line->length, line->name))
+        (void)file_remove(place->disk->writes, path, place->folder, NULL, NULL);
 }
 
 // The files of one day. An index stands right before its hour file.
 static int take_day(struct opening *opening, struct bytes in)
 {
     int64_t day_s = hour_day(opening->number[0], opening->number[1], opening->number[2]);
-    struct hours *hours = &opening->archive->hours;
+    struct hours *hours = &opening->place->archive->hours;
     struct line line, index = {0};
     struct hour_name index_name = {0};
     if (day_s < 0)
@@ -107,6 +106,7 @@ static int take_day(struct opening *opening, struct bytes in)
         const char *extension;
         if (line.kind != 'f' || !hour_name_parse(line.name, line.length, day_s, &name, &extension))
             continue;
+        name.disk = opening->place->number;
         bool same = index.name && hour_name_compare(index_name, name) == 0;
         if (is_extension(&line, extension, "mp4")) {
             int err = hours_add(hours, name, line.size + (same ? index.size : 0));
@@ -177,19 +177,19 @@ static void on_list(void *arg, const struct file_result *result)
 static bool submit(struct opening *opening)
 {
     char path[HOUR_PATH];
-    const struct archive *archive = opening->archive;
-    (void)text_copy(path, sizeof path, archive->folder);
+    const struct place *place = opening->place;
+    (void)text_copy(path, sizeof path, place->folder);
     for (unsigned i = 0; i < opening->depth; i++)
         (void)text_append(path, sizeof path, i == 0 ? "/%04u" : "/%02u", opening->number[i]);
-    opening->op = file_list(archive->disk->reads, path, on_list, opening);
+    opening->op = file_list(place->disk->reads, path, on_list, opening);
     return opening->op != NULL;
 }
 
-struct opening *tree_list(struct archive *archive, void (*done)(void *arg, int err, int os_error),
+struct opening *tree_list(struct place *place, void (*done)(void *arg, int err, int os_error),
                           void *arg)
 {
     struct opening *opening = mem_alloc(sizeof *opening);
-    opening->archive = archive;
+    opening->place = place;
     opening->done = done;
     opening->arg = arg;
     if (submit(opening))

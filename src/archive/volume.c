@@ -50,14 +50,14 @@ static void gone(struct volume *volume)
 
 static void volume_path(const struct volume *volume, char out[HOUR_PATH], const char *extension)
 {
-    hour_path(out, volume->archive->folder, volume->name, extension);
+    hour_path(out, volume->place->folder, volume->name, extension);
 }
 
 static void remove_empty(const struct volume *volume)
 {
     char path[HOUR_PATH];
     volume_path(volume, path, "mp4");
-    (void)file_remove(volume->archive->disk->writes, path, volume->archive->folder, NULL, NULL);
+    (void)file_remove(volume->place->disk->writes, path, volume->place->folder, NULL, NULL);
 }
 
 // ---- opening -----------------------------------------------------------------------------------
@@ -107,22 +107,24 @@ static bool submit_open(struct volume *volume)
 {
     char path[HOUR_PATH];
     volume_path(volume, path, "mp4");
-    if (!file_open(volume->archive->disk->writes, path, O_WRONLY | O_CREAT | O_EXCL, 0644, on_open,
+    if (!file_open(volume->place->disk->writes, path, O_WRONLY | O_CREAT | O_EXCL, 0644, on_open,
                    volume))
         return false;
     volume->ops++;
     return true;
 }
 
-struct volume *volume_open(struct archive *archive, struct tracks *tracks, int64_t start_us,
-                           bool new_day)
+struct volume *volume_open(struct place *place, struct tracks *tracks, int64_t start_us)
 {
+    struct archive *archive = place->archive;
     struct volume *volume = mem_alloc(sizeof *volume);
     volume->archive = archive;
+    volume->place = place;
     volume->state = VOLUME_OPENING;
     volume->name.second = start_us / US_PER_S;
+    volume->name.disk = place->number;
     volume->start_us = start_us;
-    volume->new_day = new_day;
+    volume->new_day = volume->name.second / 86400 != place->synced_day;
     volume->tracks = tracks_ref(tracks);
     volume->init = cmaf_init_write_at(tracks, start_us);
     volume->index = index_new(tracks->generation, (uint32_t)volume->init->length);
@@ -178,7 +180,7 @@ bool volume_append(struct volume *volume, struct chain *chain)
 static bool next_folder(struct volume *volume)
 {
     char *slash = strrchr(volume->folder, '/');
-    size_t floor = strlen(volume->archive->disk->path);
+    size_t floor = strlen(volume->place->disk->path);
     if (!volume->new_day || !slash || strlen(volume->folder) <= floor)
         return false;
     *slash = 0;
@@ -222,7 +224,7 @@ static void on_folder_synced(void *arg, const struct file_result *result)
     } else {
         mem_free(volume->folder);
         volume->folder = NULL;
-        volume->archive->recorder.synced_day = volume->name.second / 86400;
+        volume->place->synced_day = volume->name.second / 86400;
         sync_done(volume);
     }
 }
@@ -247,7 +249,7 @@ static void on_folder_open(void *arg, const struct file_result *result)
 
 static void sync_folder(struct volume *volume)
 {
-    if (file_open(volume->archive->disk->writes, volume->folder, O_RDONLY | O_DIRECTORY, 0,
+    if (file_open(volume->place->disk->writes, volume->folder, O_RDONLY | O_DIRECTORY, 0,
                   on_folder_open, volume))
         volume->ops++;
     else
@@ -345,7 +347,7 @@ static void write_index(struct volume *volume)
     if (!volume->idx) {
         char path[HOUR_PATH];
         volume_path(volume, path, "idx");
-        volume->idx_busy = file_open(volume->archive->disk->writes, path,
+        volume->idx_busy = file_open(volume->place->disk->writes, path,
                                      O_WRONLY | O_CREAT | O_TRUNC, 0644, on_idx_open, volume);
     } else {
         struct writer out = {0};

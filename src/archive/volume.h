@@ -14,12 +14,14 @@
 #include "media/track.h"
 
 struct archive;
+struct place;
 
 enum volume_state { VOLUME_OPENING, VOLUME_READY, VOLUME_FINISHING, VOLUME_FAILED };
 
 struct volume {
     struct list_node node; // in its recorder's volumes
     struct archive *archive;
+    struct place *place;
     enum volume_state state;
     struct hour_name name;
     int64_t start_us;      // UTC of its first segment
@@ -44,8 +46,7 @@ struct volume {
 
 // Makes a file for a segment that starts at start_us; recorder_volume_opened is called in a later
 // turn. NULL when the queue is full: then it is not.
-struct volume *volume_open(struct archive *archive, struct tracks *tracks, int64_t start_us,
-                           bool new_day);
+struct volume *volume_open(struct place *place, struct tracks *tracks, int64_t start_us);
 // Appends *chain, which is emptied; recorder_volume_appended or recorder_volume_failed is called in
 // a later turn. False when the queue is full: then neither is.
 bool volume_append(struct volume *volume, struct chain *chain);

@@ -128,7 +128,7 @@ static void archive_attach_again_waits_for_what_is_being_finished(void **state)
     room_attach();
     loop_fixture_run(room.loop, 30 * US_PER_S);
     for (unsigned i = 0; i < 10; i++) { // a listing would be done by now
-        assert_true(file_queue_flush(room_archive()->disk->reads, 5 * US_PER_S));
+        assert_true(file_queue_flush(room_archive()->place[0].disk->reads, 5 * US_PER_S));
         loop_fixture_settle(room.loop);
     }
     assert_int_equal(room_stats().state, ARCHIVE_OPENING);
