@@ -16,6 +16,15 @@ struct history_request;
 
 // Lists are bounded: two days of 4 s segments. A longer one is cut and says so.
 enum { HISTORY_LIST_MAX = 50000, HISTORY_RANGES_MAX = 10000 };
+// Servers behind one another that a question may pass. As many as streams are offered over.
+enum { HISTORY_HOPS_MAX = 4 };
+
+// Another server that a question is asked for: NULL stands for viewers of this one. It is not asked
+// itself, so that servers that are each other's source do not wait for one another.
+struct history_via {
+    uint64_t peer; // identity of its process (link_peer_id)
+    uint8_t hops;  // servers the question has passed, this one included
+};
 
 // REASON_NONE: media are there, unbroken. Else nothing is there, and why: one that has a code
 // below.
@@ -50,13 +59,16 @@ struct history_events {
 
 struct history_ops {
     const char *name; // "archive", "m4f"
-    struct history_request *(*ranges)(struct history *, int64_t from_us, int64_t to_us,
-                                      history_ranges_fn done, void *arg);
-    struct history_request *(*list)(struct history *, int64_t from_us, int64_t to_us,
-                                    history_list_fn done, void *arg);
-    struct history_request *(*read)(struct history *, int64_t from_us, int64_t to_us,
-                                    enum history_what what, const struct history_events *events,
+    // via: borrowed for the call, NULL for a viewer here.
+    struct history_request *(*ranges)(struct history *, const struct history_via *via,
+                                      int64_t from_us, int64_t to_us, history_ranges_fn done,
+                                      void *arg);
+    struct history_request *(*list)(struct history *, const struct history_via *via,
+                                    int64_t from_us, int64_t to_us, history_list_fn done,
                                     void *arg);
+    struct history_request *(*read)(struct history *, const struct history_via *via,
+                                    int64_t from_us, int64_t to_us, enum history_what what,
+                                    const struct history_events *events, void *arg);
     void (*next)(struct history_request *);
     void (*cancel)(struct history_request *);
     // Quick summary without disk or network, for catalogue and API; false when nothing is known.
@@ -84,6 +96,16 @@ struct history_request *history_list(struct history *history, int64_t from_us, i
 struct history_request *history_read(struct history *history, int64_t from_us, int64_t to_us,
                                      enum history_what what, const struct history_events *events,
                                      void *arg);
+// The same for another server.
+struct history_request *history_ranges_via(struct history *history, const struct history_via *via,
+                                           int64_t from_us, int64_t to_us, history_ranges_fn done,
+                                           void *arg);
+struct history_request *history_list_via(struct history *history, const struct history_via *via,
+                                         int64_t from_us, int64_t to_us, history_list_fn done,
+                                         void *arg);
+struct history_request *history_read_via(struct history *history, const struct history_via *via,
+                                         int64_t from_us, int64_t to_us, enum history_what what,
+                                         const struct history_events *events, void *arg);
 void history_next(struct history_request *request);
 void history_cancel(struct history_request **request); // NULL is fine
 bool history_summary(struct history *history, struct history_range *whole, uint64_t *bytes);

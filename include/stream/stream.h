@@ -120,6 +120,10 @@ struct segment_fetch;
 struct segment_fetch *
 stream_fetch_segment(struct stream *stream, int64_t utc_start_ms,
                      void (*on_done)(void *arg, int err, struct segment **segment), void *arg);
+// The same for another server.
+struct segment_fetch *
+stream_fetch_segment_via(struct stream *stream, const struct history_via *via, int64_t utc_start_ms,
+                         void (*on_done)(void *arg, int err, struct segment **segment), void *arg);
 void segment_fetch_cancel(struct segment_fetch **fetch); // NULL is fine
 // In the window and loaded: borrowed, at once; else NULL.
 struct segment *stream_find_segment(struct stream *stream, int64_t utc_start_ms);

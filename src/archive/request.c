@@ -263,9 +263,11 @@ static struct archive *archive_of(struct history *history)
     return archive;
 }
 
-static struct history_request *op_ranges(struct history *history, int64_t from_us, int64_t to_us,
-                                         history_ranges_fn done, void *arg)
+static struct history_request *op_ranges(struct history *history, const struct history_via *via,
+                                         int64_t from_us, int64_t to_us, history_ranges_fn done,
+                                         void *arg)
 {
+    (void)via;
     struct ranges_request *ranges = (struct ranges_request *)request_new(
         archive_of(history), sizeof *ranges, &ranges_ops, from_us, to_us, arg);
     ranges->done = done;
@@ -334,9 +336,11 @@ static void list_fini(struct request *request)
 
 static const struct request_ops list_ops = {.run = list_run, .end = list_end, .fini = list_fini};
 
-static struct history_request *op_list(struct history *history, int64_t from_us, int64_t to_us,
-                                       history_list_fn done, void *arg)
+static struct history_request *op_list(struct history *history, const struct history_via *via,
+                                       int64_t from_us, int64_t to_us, history_list_fn done,
+                                       void *arg)
 {
+    (void)via;
     struct list_request *list = (struct list_request *)request_new(
         archive_of(history), sizeof *list, &list_ops, from_us, to_us, arg);
     list->done = done;
@@ -345,10 +349,11 @@ static struct history_request *op_list(struct history *history, int64_t from_us,
 
 // ---- the table ---------------------------------------------------------------------------------
 
-static struct history_request *op_read(struct history *history, int64_t from_us, int64_t to_us,
-                                       enum history_what what, const struct history_events *events,
-                                       void *arg)
+static struct history_request *op_read(struct history *history, const struct history_via *via,
+                                       int64_t from_us, int64_t to_us, enum history_what what,
+                                       const struct history_events *events, void *arg)
 {
+    (void)via;
     return reader_new(archive_of(history), from_us, to_us, what, events, arg);
 }
 

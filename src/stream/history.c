@@ -27,20 +27,41 @@ enum reason history_reason_of(uint8_t code)
 struct history_request *history_ranges(struct history *history, int64_t from_us, int64_t to_us,
                                        history_ranges_fn done, void *arg)
 {
-    return history->ops->ranges(history, from_us, to_us, done, arg);
+    return history->ops->ranges(history, NULL, from_us, to_us, done, arg);
 }
 
 struct history_request *history_list(struct history *history, int64_t from_us, int64_t to_us,
                                      history_list_fn done, void *arg)
 {
-    return history->ops->list(history, from_us, to_us, done, arg);
+    return history->ops->list(history, NULL, from_us, to_us, done, arg);
 }
 
 struct history_request *history_read(struct history *history, int64_t from_us, int64_t to_us,
                                      enum history_what what, const struct history_events *events,
                                      void *arg)
 {
-    return history->ops->read(history, from_us, to_us, what, events, arg);
+    return history->ops->read(history, NULL, from_us, to_us, what, events, arg);
+}
+
+struct history_request *history_ranges_via(struct history *history, const struct history_via *via,
+                                           int64_t from_us, int64_t to_us, history_ranges_fn done,
+                                           void *arg)
+{
+    return history->ops->ranges(history, via, from_us, to_us, done, arg);
+}
+
+struct history_request *history_list_via(struct history *history, const struct history_via *via,
+                                         int64_t from_us, int64_t to_us, history_list_fn done,
+                                         void *arg)
+{
+    return history->ops->list(history, via, from_us, to_us, done, arg);
+}
+
+struct history_request *history_read_via(struct history *history, const struct history_via *via,
+                                         int64_t from_us, int64_t to_us, enum history_what what,
+                                         const struct history_events *events, void *arg)
+{
+    return history->ops->read(history, via, from_us, to_us, what, events, arg);
 }
 
 void history_next(struct history_request *request)

@@ -91,6 +91,7 @@ void waiters_fail(struct stream *stream, enum reason reason)
 struct segment_load {
     struct list_node node; // in stream->fetches
     struct stream *stream;
+    struct history_via via; // zeroes: for viewers here
     int64_t utc_start_ms;
     struct history_request *request; // NULL when done or not needed
     struct segment *found;           // one reference
@@ -168,10 +169,12 @@ static void on_end(void *arg, int err)
 
 static const struct history_events load_events = {.on_segment = on_segment, .on_end = on_end};
 
-static struct segment_load *load_begin(struct stream *stream, int64_t utc_start_ms)
+static struct segment_load *load_begin(struct stream *stream, const struct history_via *via,
+                                       int64_t utc_start_ms)
 {
     struct segment_load *load = mem_alloc(sizeof *load);
     load->stream = stream;
+    load->via = via ? *via : (struct history_via){0};
     load->utc_start_ms = utc_start_ms;
     list_init(&load->fetches);
     list_append(&stream->fetches, &load->node);
@@ -186,25 +189,41 @@ static struct segment_load *load_begin(struct stream *stream, int64_t utc_start_
         // Names have milliseconds, starts have microseconds: the last one of that millisecond.
         int64_t from_us = utc_start_ms * US_PER_MS + US_PER_MS - 1;
         load->request =
-            history_read(history, from_us, from_us + 1, HISTORY_WHOLE, &load_events, load);
+            history_read_via(history, via, from_us, from_us + 1, HISTORY_WHOLE, &load_events, load);
     }
     return load;
+}
+
+// Those for different servers do not join: each may be asked by the other.
+static bool joins(const struct segment_load *load, const struct history_via *via,
+                  int64_t utc_start_ms)
+{
+    return load->utc_start_ms == utc_start_ms && !load->done &&
+           load->via.peer == (via ? via->peer : 0) && load->via.hops == (via ? via->hops : 0);
 }
 
 struct segment_fetch *stream_fetch_segment(struct stream *stream, int64_t utc_start_ms,
                                            void (*on_done)(void *, int, struct segment **),
                                            void *arg)
 {
+    return stream_fetch_segment_via(stream, NULL, utc_start_ms, on_done, arg);
+}
+
+struct segment_fetch *stream_fetch_segment_via(struct stream *stream, const struct history_via *via,
+                                               int64_t utc_start_ms,
+                                               void (*on_done)(void *, int, struct segment **),
+                                               void *arg)
+{
     OBJ_CHECK(stream, STREAM_MAGIC);
     struct segment_load *load = NULL;
     LIST_FOREACH(&stream->fetches, it, after)
     {
         struct segment_load *other = LIST_OWNER(it, struct segment_load, node);
-        if (other->utc_start_ms == utc_start_ms && !other->done)
+        if (joins(other, via, utc_start_ms))
             load = other;
     }
     if (!load)
-        load = load_begin(stream, utc_start_ms);
+        load = load_begin(stream, via, utc_start_ms);
     struct segment_fetch *fetch = mem_alloc(sizeof *fetch);
     fetch->load = load;
     fetch->on_done = on_done;

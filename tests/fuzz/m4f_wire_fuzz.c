@@ -114,7 +114,8 @@ static void check_request(struct bytes in)
     struct buf *written = m4f_request_write(&request);
     ENSURE(m4f_request_parse(buf_bytes(written), &again) == 0);
     ENSURE(request.from_us >= 0 && request.to_us >= 0 && request.name[0]);
-    ENSURE(again.kind == request.kind && again.from_us == request.from_us);
+    ENSURE(again.kind == request.kind && again.hops == request.hops &&
+           again.from_us == request.from_us);
     ENSURE(again.to_us == request.to_us && strcmp(again.name, request.name) == 0);
     buf_unref(&written);
 }

@@ -148,27 +148,37 @@ static struct request *request_new(struct history *history, int64_t from_us, int
     return request;
 }
 
-static struct history_request *ranges(struct history *history, int64_t from_us, int64_t to_us,
-                                      history_ranges_fn done, void *arg)
+static void note(struct history *history, const struct history_via *via)
 {
+    struct memory_history *memory = (struct memory_history *)history;
+    memory->via = via ? *via : (struct history_via){0};
+}
+
+static struct history_request *ranges(struct history *history, const struct history_via *via,
+                                      int64_t from_us, int64_t to_us, history_ranges_fn done,
+                                      void *arg)
+{
+    note(history, via);
     struct request *request = request_new(history, from_us, to_us, arg);
     request->on_ranges = done;
     return &request->base;
 }
 
-static struct history_request *list(struct history *history, int64_t from_us, int64_t to_us,
-                                    history_list_fn done, void *arg)
+static struct history_request *list(struct history *history, const struct history_via *via,
+                                    int64_t from_us, int64_t to_us, history_list_fn done, void *arg)
 {
+    note(history, via);
     struct request *request = request_new(history, from_us, to_us, arg);
     request->on_list = done;
     request->memory->lists++;
     return &request->base;
 }
 
-static struct history_request *read_range(struct history *history, int64_t from_us, int64_t to_us,
-                                          enum history_what what,
+static struct history_request *read_range(struct history *history, const struct history_via *via,
+                                          int64_t from_us, int64_t to_us, enum history_what what,
                                           const struct history_events *events, void *arg)
 {
+    note(history, via);
     struct request *request = request_new(history, from_us, to_us, arg);
     request->what = what;
     request->events = events;

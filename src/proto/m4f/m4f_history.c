@@ -58,6 +58,7 @@ struct request {
     unsigned held_count;
     unsigned asked;  // segments to ask for when the channel is opened
     unsigned wanted; // segments the caller waits for: 0 or 1
+    uint64_t except; // the peer it is asked for; 0: none
     bool ended, cancelled;
     int result;
     struct timeout answer; // while something is due
@@ -281,6 +282,10 @@ static void refresh_link(struct m4f_history *owner)
 
 static void open_channel(struct request *request)
 {
+    if (request->except && request->except == link_peer_id(request->owner->link)) {
+        end(request, ERR_NOT_FOUND); // it wants to know what others have
+        return;
+    }
     struct buf *open = m4f_request_write(&request->ask);
     request->channel = channel_open(request->owner->link, LINK_M4F, LINK_ARCHIVE, buf_bytes(open),
                                     &channel_events, request);
@@ -311,8 +316,8 @@ static bool is_dialling(const struct link *link)
     return !link_is_up(link) && stats.last_reason == REASON_NONE;
 }
 
-static struct request *request_new(struct history *history, enum m4f_kind kind, int64_t from_us,
-                                   int64_t to_us, void *arg)
+static struct request *request_new(struct history *history, const struct history_via *via,
+                                   enum m4f_kind kind, int64_t from_us, int64_t to_us, void *arg)
 {
     struct m4f_history *owner = (struct m4f_history *)history;
     struct request *request = mem_alloc(sizeof *request);
@@ -325,11 +330,15 @@ static struct request *request_new(struct history *history, enum m4f_kind kind, 
     request->ask.kind = kind;
     request->ask.from_us = from_us > 0 ? from_us : 0;
     request->ask.to_us = to_us > 0 ? to_us : 0;
+    request->ask.hops = via ? via->hops : 0;
+    request->except = via ? via->peer : 0;
     memcpy(request->ask.name, owner->place.name, sizeof request->ask.name);
     timeout_init(&request->answer, owner->env->loop, on_answer_timeout, request);
     list_append(&owner->requests, &request->node);
     refresh_link(owner);
-    if (is_dialling(owner->link)) {
+    if (request->ask.hops >= HISTORY_HOPS_MAX) {
+        end(request, ERR_NOT_FOUND);
+    } else if (is_dialling(owner->link)) {
         request->dialling =
             (struct link_watch){.on_up = on_dialled, .on_down = on_not_dialled, .arg = request};
         link_watch_add(owner->link, &request->dialling);
@@ -339,28 +348,29 @@ static struct request *request_new(struct history *history, enum m4f_kind kind, 
     return request;
 }
 
-static struct history_request *ranges(struct history *history, int64_t from_us, int64_t to_us,
-                                      history_ranges_fn done, void *arg)
+static struct history_request *ranges(struct history *history, const struct history_via *via,
+                                      int64_t from_us, int64_t to_us, history_ranges_fn done,
+                                      void *arg)
 {
-    struct request *request = request_new(history, M4F_RANGES, from_us, to_us, arg);
+    struct request *request = request_new(history, via, M4F_RANGES, from_us, to_us, arg);
     request->on_ranges = done;
     return &request->base;
 }
 
-static struct history_request *list(struct history *history, int64_t from_us, int64_t to_us,
-                                    history_list_fn done, void *arg)
+static struct history_request *list(struct history *history, const struct history_via *via,
+                                    int64_t from_us, int64_t to_us, history_list_fn done, void *arg)
 {
-    struct request *request = request_new(history, M4F_LIST, from_us, to_us, arg);
+    struct request *request = request_new(history, via, M4F_LIST, from_us, to_us, arg);
     request->on_list = done;
     return &request->base;
 }
 
-static struct history_request *read_range(struct history *history, int64_t from_us, int64_t to_us,
-                                          enum history_what what,
+static struct history_request *read_range(struct history *history, const struct history_via *via,
+                                          int64_t from_us, int64_t to_us, enum history_what what,
                                           const struct history_events *events, void *arg)
 {
     enum m4f_kind kind = what == HISTORY_HEADS ? M4F_HEADS : M4F_READ;
-    struct request *request = request_new(history, kind, from_us, to_us, arg);
+    struct request *request = request_new(history, via, kind, from_us, to_us, arg);
     request->events = events;
     return &request->base;
 }

@@ -17,6 +17,7 @@ struct reader {
     struct channel *channel;
     const struct protocol_env *env;
     struct m4f_request ask;
+    struct history_via via;
     struct history_request *request; // ranges, list or read under way
     struct segment_fetch *fetch;
     struct segment **held; // of the window, to be sent; one reference each; NULL: not from there
@@ -209,8 +210,8 @@ static void begin_read(struct reader *reader, struct stream *stream)
     bool one = reader->ask.to_us - reader->ask.from_us <= 1;
     for (size_t i = 0; one && i < count; i++)
         if (overlaps(&window[i].info, &reader->ask)) {
-            reader->fetch = stream_fetch_segment(stream, window[i].info.utc_start_us / 1000,
-                                                 on_fetched, reader);
+            reader->fetch = stream_fetch_segment_via(
+                stream, &reader->via, window[i].info.utc_start_us / 1000, on_fetched, reader);
             return;
         }
     if (!history) {
@@ -222,9 +223,9 @@ static void begin_read(struct reader *reader, struct stream *stream)
         return;
     }
     reader->waiting = true; // the first comes unasked
-    reader->request = history_read(history, reader->ask.from_us, reader->ask.to_us,
-                                   reader->ask.kind == M4F_HEADS ? HISTORY_HEADS : HISTORY_WHOLE,
-                                   &history_events, reader);
+    reader->request = history_read_via(
+        history, &reader->via, reader->ask.from_us, reader->ask.to_us,
+        reader->ask.kind == M4F_HEADS ? HISTORY_HEADS : HISTORY_WHOLE, &history_events, reader);
 }
 
 // In a deferred call: what is served may end the request, and the hub must know of it first.
@@ -240,15 +241,15 @@ static void begin(void *arg)
     switch (reader->ask.kind) {
     case M4F_RANGES:
         if (history)
-            reader->request =
-                history_ranges(history, reader->ask.from_us, reader->ask.to_us, on_ranges, reader);
+            reader->request = history_ranges_via(history, &reader->via, reader->ask.from_us,
+                                                 reader->ask.to_us, on_ranges, reader);
         else
             end(reader, 0);
         return;
     case M4F_LIST:
         if (history)
-            reader->request =
-                history_list(history, reader->ask.from_us, reader->ask.to_us, on_list, reader);
+            reader->request = history_list_via(history, &reader->via, reader->ask.from_us,
+                                               reader->ask.to_us, on_list, reader);
         else
             send_window_list(reader, stream);
         return;
@@ -298,6 +299,7 @@ static enum reason serve(void *hub_arg, struct link *link, struct channel *chann
     reader->channel = reader->sender.channel = channel;
     reader->env = env;
     reader->ask = ask;
+    reader->via = (struct history_via){link_peer_id(link), (uint8_t)(ask.hops + 1)};
     reader->credits = 1;
     loop_defer(env->loop, &reader->work, begin, reader);
     *events = &channel_events;

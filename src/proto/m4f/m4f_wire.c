@@ -15,7 +15,7 @@ static void take(struct writer *writer, struct chain *out)
 struct buf *m4f_request_write(const struct m4f_request *request)
 {
     struct writer writer = {0};
-    writer_u8(&writer, (uint8_t)request->kind);
+    writer_u8(&writer, (uint8_t)(request->kind | request->hops << 4));
     writer_varint(&writer, (uint64_t)request->from_us);
     writer_varint(&writer, (uint64_t)request->to_us);
     writer_text(&writer, request->name);
@@ -35,11 +35,12 @@ int m4f_request_parse(struct bytes in, struct m4f_request *out)
 {
     uint8_t kind;
     *out = (struct m4f_request){0};
-    if (!bytes_read_u8(&in, &kind) || kind < M4F_LIVE || kind > M4F_HEADS ||
+    if (!bytes_read_u8(&in, &kind) || (kind & 15) < M4F_LIVE || (kind & 15) > M4F_HEADS ||
         !read_time(&in, &out->from_us) || !read_time(&in, &out->to_us) || in.length == 0 ||
         in.length >= sizeof out->name || memchr(in.data, 0, in.length))
         return ERR_INVALID;
-    out->kind = kind;
+    out->kind = kind & 15;
+    out->hops = kind >> 4;
     memcpy(out->name, in.data, in.length);
     return 0;
 }

@@ -5,7 +5,8 @@
 // microseconds.
 //
 //   request (opening message)
-//     0      1  kind: 1 live, 2 ranges, 3 list, 4 read, 5 read heads
+//     0      1  low four bits, kind: 1 live, 2 ranges, 3 list, 4 read, 5 read heads; high four
+//               bits, hops: servers that the question has passed before
 //     1      v  from_us      (0 for live)
 //            v  to_us        (0 for live)
 //            n  name of the stream, to the end
@@ -75,6 +76,7 @@ enum { M4F_LIST_PIECE = 512, M4F_BYTES_PIECE = 128 << 10 };
 
 struct m4f_request {
     enum m4f_kind kind;
+    uint8_t hops; // 0..15
     int64_t from_us, to_us;
     char name[STREAM_NAME_MAX];
 };

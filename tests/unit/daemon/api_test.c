@@ -241,9 +241,11 @@ static void past_answer(void *arg)
     past->done(past->arg, 0, past_ranges, 2);
 }
 
-static struct history_request *past_ask(struct history *history, int64_t from_us, int64_t to_us,
-                                        history_ranges_fn done, void *arg)
+static struct history_request *past_ask(struct history *history, const struct history_via *via,
+                                        int64_t from_us, int64_t to_us, history_ranges_fn done,
+                                        void *arg)
 {
+    assert_null(via);
     struct past *past = (struct past *)history;
     past->done = done;
     past->arg = arg;

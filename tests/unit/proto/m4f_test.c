@@ -887,6 +887,34 @@ static void m4f_asker_who_floods_or_chatters_is_closed(void **state)
     past_close(&past);
 }
 
+// Peers beat: archives of servers that are each other's source do not chain in a circle.
+static void m4f_who_asks_is_not_asked_and_hops_are_bounded(void **state)
+{
+    (void)state;
+    struct past past;
+    struct reader reader = {.past = &past};
+    past_open(&past, 0, 3);
+    struct link *link = link_hold(past.pair.here.env.links, "there", 8888, "123");
+    link_net_run(&past.pair.net, US_PER_S);
+    const struct history_via cases[] = {{link_peer_id(link), 1}, {77, HISTORY_HOPS_MAX}, {77, 2}};
+    for (unsigned i = 0; i < 3; i++) {
+        past.memory.asked = 0;
+        reader = (struct reader){.past = &past, .eager = true};
+        reader.request =
+            history_read_via(past.history, &cases[i], FIRST_US, FIRST_US + 3 * US_PER_S,
+                             HISTORY_WHOLE, &reader_events, &reader);
+        settle(&past);
+        assert_int_equal(reader.ends, 1);
+        assert_int_equal(reader.err, i < 2 ? ERR_NOT_FOUND : 0);
+        assert_int_equal(reader.segments, i < 2 ? 0 : 3);
+        assert_true(i < 2 ? past.memory.asked == 0 : past.memory.asked > 0);
+    }
+    assert_int_equal(past.memory.via.hops, 3);
+    assert_true(past.memory.via.peer != 0 && past.memory.via.peer != link_peer_id(link));
+    link_release(&link);
+    past_close(&past);
+}
+
 static void m4f_check_wants_a_host_and_a_name(void **state)
 {
     (void)state;
@@ -923,4 +951,6 @@ TEST_MAIN(TEST(m4f_read_gives_the_range_segment_by_segment),
           TEST(m4f_one_segment_is_fetched_by_its_name),
           TEST(m4f_answers_that_cannot_be_end_with_invalid),
           TEST(m4f_requests_that_cannot_be_are_refused),
-          TEST(m4f_asker_who_floods_or_chatters_is_closed), TEST(m4f_check_wants_a_host_and_a_name))
+          TEST(m4f_asker_who_floods_or_chatters_is_closed),
+          TEST(m4f_who_asks_is_not_asked_and_hops_are_bounded),
+          TEST(m4f_check_wants_a_host_and_a_name))

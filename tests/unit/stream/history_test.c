@@ -7,9 +7,11 @@
 static unsigned nexts, cancels, closes;
 static struct history_request request;
 
-static struct history_request *ranges(struct history *history, int64_t from_us, int64_t to_us,
-                                      history_ranges_fn done, void *arg)
+static struct history_request *ranges(struct history *history, const struct history_via *via,
+                                      int64_t from_us, int64_t to_us, history_ranges_fn done,
+                                      void *arg)
 {
+    assert_null(via);
     (void)from_us, (void)to_us, (void)done, (void)arg;
     request.history = history;
     return &request;
