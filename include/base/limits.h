@@ -104,6 +104,15 @@
 // Front of an hour file that is read for its init segment; sixteen tracks with the largest
 // configurations fit.
 #define ARCHIVE_INIT_MAX (2u << 20)
+// What the journal of a stream says at most, 72 bytes of memory each. Holes with a reason: a camera
+// that goes 130 times a day, for a month; the oldest are forgotten then. Files with a wrong clock:
+// two years of hours. Stretches that are locked, and deleted ones that still stand in a file.
+#define JOURNAL_MARKS_MAX 4096
+#define JOURNAL_OFFSETS_MAX 16384
+#define JOURNAL_SPANS_MAX 4096
+#define JOURNAL_LIVES_MAX 64
+// The file: all of that, four times over before it is written anew.
+#define JOURNAL_BYTES_MAX (8u << 20)
 
 _Static_assert(CONN_OUT_LOW < CONN_OUT_HIGH, "a queue must drain before it fills");
 _Static_assert(LINK_MESSAGE_MAX <= LINK_UNDERWAY_CLASS_MAX, "the largest message can be sent");

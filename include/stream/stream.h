@@ -149,6 +149,8 @@ struct segment_listener {
     void (*on_segment)(void *arg, struct segment *segment);
     // The stream was lost or stopped (after the open segment was closed).
     void (*on_lost)(void *arg, enum reason reason);
+    // An input could not be had while none ran. May be NULL.
+    void (*on_failed)(void *arg, enum reason reason);
     void *arg;
 };
 void stream_listen_segments(struct stream *stream, struct segment_listener *listener);

@@ -59,6 +59,8 @@ void archive_set_problem(struct archive *archive, enum reason problem, int os_er
 
 // ---- opening -----------------------------------------------------------------------------------
 
+static void mark_end(struct archive *archive);
+
 void archive_place_changed(struct archive *archive, const struct place *place, int os_error)
 {
     bool any = false, all = true;
@@ -112,10 +114,17 @@ static bool folders_meet(const struct archive *a, const struct archive *b)
 
 static bool is_opened(const struct archive *archive)
 {
+    if (archive->journal.state == JOURNAL_LOADING)
+        return true;
     for (unsigned i = 0; i < archive->places; i++)
         if (archive->place[i].state != PLACE_OPENING || archive->place[i].opening)
             return true;
     return false;
+}
+
+static void on_journal(void *arg)
+{
+    place_open(&((struct archive *)arg)->place[0]);
 }
 
 static void archive_open(struct archive *archive)
@@ -128,7 +137,12 @@ static void archive_open(struct archive *archive)
         if (folders_meet(other, archive))
             return; // opened when that one is gone
     }
-    for (unsigned i = 0; i < archive->places; i++)
+    // The journal lies beside the first one's years.
+    if (archive->journal.state == JOURNAL_NEW)
+        journal_load(&archive->journal, on_journal, archive);
+    else
+        on_journal(archive);
+    for (unsigned i = 1; i < archive->places; i++)
         place_open(&archive->place[i]);
 }
 
@@ -138,6 +152,7 @@ static void archive_free(struct archive *archive)
 {
     struct archives *owner = archive->owner;
     recorder_fini(&archive->recorder);
+    journal_fini(&archive->journal);
     opened_drop_all(archive); // closes its files, before the queues of the disks go
     for (unsigned i = 0; i < archive->places; i++)
         place_fini(&archive->place[i]);
@@ -169,8 +184,25 @@ static void on_gone(void *arg)
 
 void archive_check_gone(struct archive *archive)
 {
-    if (!archive->stream && archive->ops == 0 && recorder_idle(&archive->recorder))
+    if (!archive->stream && archive->ops == 0 && recorder_idle(&archive->recorder) &&
+        journal_idle(&archive->journal))
         loop_defer(archive->owner->loop, &archive->gone, on_gone, archive);
+}
+
+void archive_mark(struct archive *archive, enum reason reason)
+{
+    const struct journal_list *marks = &archive->journal.records.marks;
+    int64_t recorded_us = archive->recorder.taken_end_us;
+    bool since = marks->count == 0 || marks->item[marks->count - 1].from_us < recorded_us;
+    journal_mark(archive, recorded_us && since ? recorded_us : utc_us(), reason);
+}
+
+// The server stops, or the stream has no archive here any more.
+static void mark_end(struct archive *archive)
+{
+    struct stream_stats stats;
+    stream_get_stats(archive->stream, &stats);
+    archive_mark(archive, stats.last_reason == REASON_SHUTDOWN ? REASON_RESTART : REASON_DISABLED);
 }
 
 void archive_close(struct archive *archive)
@@ -178,9 +210,11 @@ void archive_close(struct archive *archive)
     struct stream *stream = archive->stream;
     ENSURE(stream != NULL);
     requests_end(archive, ERR_CANCELLED);
+    mark_end(archive);
     stream_unlisten_segments(stream, &archive->listener);
     stream_set_slot(stream, STREAM_SLOT_ARCHIVE, NULL);
     archive->stream = NULL;
+    journal_load_cancel(&archive->journal);
     for (unsigned i = 0; i < archive->places; i++)
         if (archive->place[i].state != PLACE_LISTED)
             place_give_up(&archive->place[i]);
@@ -211,11 +245,41 @@ static void on_segment(void *arg, struct segment *segment)
     recorder_on_segment(&archive->recorder, segment);
 }
 
+static bool comes_by_link(const struct stream *stream)
+{
+    struct stream_stats stats;
+    stream_get_stats(stream, &stats);
+    const struct stream_conf *conf = stream_conf(stream);
+    const char *url =
+        stats.active_input < conf->input_count ? conf->input[stats.active_input].url : "";
+    return strncmp(url, "m4s://", 6) == 0 || strncmp(url, "m4f://", 6) == 0;
+}
+
+// What the hole that follows is because of. A far server that has lost its own input says
+// SOURCE_TIMEOUT.
+static enum reason hole_reason(const struct stream *stream, enum reason reason)
+{
+    switch (reason) {
+    case REASON_SHUTDOWN:
+        return REASON_RESTART;
+    case REASON_NO_CLIENTS:
+        return REASON_DISABLED;
+    case REASON_SOURCE_TIMEOUT:
+    case REASON_CONFIG:
+    case REASON_FAILOVER:
+    case REASON_NO_MEDIA:
+    case REASON_NOT_FOUND:
+        return REASON_SOURCE_LOST;
+    default:
+        return comes_by_link(stream) ? REASON_LINK : REASON_SOURCE_LOST;
+    }
+}
+
 static void on_lost(void *arg, enum reason reason)
 {
     struct archive *archive = arg;
-    (void)reason;
     recorder_on_lost(&archive->recorder);
+    archive_mark(archive, hole_reason(archive->stream, reason));
 }
 
 static void set_limits(struct archive *archive, const struct dvr_conf *dvr)
@@ -248,9 +312,13 @@ static struct archive *archive_new(struct archives *archives, struct stream *str
     archive->places = paths->count;
     archive->problem = REASON_NONE;
     list_init(&archive->requests);
+    journal_init(&archive->journal, archive);
     recorder_init(&archive->recorder, archive);
-    archive->listener = (struct segment_listener){
-        .on_part = on_part, .on_segment = on_segment, .on_lost = on_lost, .arg = archive};
+    archive->listener = (struct segment_listener){.on_part = on_part,
+                                                  .on_segment = on_segment,
+                                                  .on_lost = on_lost,
+                                                  .on_failed = on_lost,
+                                                  .arg = archive};
     list_append(&archives->archives, &archive->node);
     return archive;
 }
@@ -382,7 +450,11 @@ bool archives_flush(struct archives *archives, int64_t timeout_us)
 {
     int64_t until_us = now_us() + timeout_us;
     LIST_FOREACH(&archives->archives, it, after)
-    recorder_flush(&LIST_OWNER(it, struct archive, node)->recorder);
+    {
+        struct archive *archive = LIST_OWNER(it, struct archive, node);
+        recorder_flush(&archive->recorder);
+        journal_flush(&archive->journal);
+    }
     bool all = true;
     LIST_FOREACH(&archives->disks, it, after)
     {

@@ -6,6 +6,7 @@
 //            -> opened       hour files in use by readers, and a few others
 //   archive  -> places       its folder on each of its disks
 //            -> hours        names and times, of all places
+//            -> journal      what media cannot say
 //            -> recorder -> volumes   hour files being written
 //            -> requests     of readers
 #ifndef ARCHIVE_ARCHIVE_PRIV_H
@@ -17,6 +18,7 @@
 #include "disk.h"
 #include "hours.h"
 #include "index_parse.h"
+#include "journal.h"
 #include "io/file.h"
 #include "io/loop.h"
 #include "io/timeout.h"
@@ -51,10 +53,11 @@ struct archive {
     bool listed;         // what can be listed is; before that requests wait
     enum reason problem; // REASON_NONE: well
     struct hours hours;
+    struct journal journal;
     struct recorder recorder;
     struct segment_listener listener;
     struct list requests;
-    unsigned ops; // removals not completed
+    unsigned ops; // removals, and what the journal does, not completed
     struct defer gone;
     uint64_t segments_written, bytes_written, segments_shed, errors, segments_read;
     int64_t last_write_us;
@@ -65,6 +68,8 @@ void archive_set_problem(struct archive *archive, enum reason problem, int os_er
 void archive_check_gone(
     struct archive *archive); // freed at the end of the turn when detached and idle
 enum reason archive_reason_of(int os_error);
+// Nothing is recorded from now on, or from the end of what was recorded last, because of reason.
+void archive_mark(struct archive *archive, enum reason reason);
 void archive_close(struct archive *archive); // the stream lets go of its history
 // A place has been listed, or could not be (os_error says why).
 void archive_place_changed(struct archive *archive, const struct place *place, int os_error);

@@ -149,6 +149,29 @@ struct hour *hours_next(struct hours *hours, const struct hour_name *after, int6
     return NULL;
 }
 
+// The first file that begins at utc_us or later. Names are seconds, so that the file around the
+// limit is looked at by its start.
+static unsigned first_from(const struct hours *hours, int64_t utc_us)
+{
+    int64_t second = utc_us >= 0 ? utc_us / US_PER_S : -1;
+    unsigned at = lower_bound(hours, (struct hour_name){.second = second});
+    while (at < hours->count && hours->hour[at].start_us < utc_us)
+        at++;
+    return at;
+}
+
+const struct hour *hours_before(const struct hours *hours, int64_t utc_us)
+{
+    unsigned at = first_from(hours, utc_us);
+    return at > 0 ? &hours->hour[at - 1] : NULL;
+}
+
+const struct hour *hours_after(const struct hours *hours, int64_t utc_us)
+{
+    unsigned at = first_from(hours, utc_us);
+    return at < hours->count ? &hours->hour[at] : NULL;
+}
+
 // ---- names -------------------------------------------------------------------------------------
 
 void hour_path(char out[HOUR_PATH], const char *folder, struct hour_name name,

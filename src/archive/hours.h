@@ -60,6 +60,9 @@ void hours_set_bytes(struct hours *hours, struct hour *hour, uint64_t bytes);
 // at the end. O(log count) plus the files of an hour.
 struct hour *hours_next(struct hours *hours, const struct hour_name *after, int64_t from_us,
                         int64_t to_us);
+// The last file that begins before utc_us; the first one that begins at it or later. NULL: none.
+const struct hour *hours_before(const struct hours *hours, int64_t utc_us);
+const struct hour *hours_after(const struct hours *hours, int64_t utc_us);
 
 // ---- names -------------------------------------------------------------------------------------
 // Room for any path we make; longer folders are refused when the archive is attached.

@@ -146,6 +146,7 @@ static void shed(struct recorder *recorder)
     recorder->archive->segments_shed++;
     if (recorder->archive->problem == REASON_NONE)
         archive_set_problem(recorder->archive, REASON_DISK_SLOW, 0);
+    archive_mark(recorder->archive, recorder->archive->problem);
 }
 
 static bool receives(const struct recorder *recorder, const struct segment_info *info)
@@ -212,6 +213,8 @@ void recorder_on_part(struct recorder *recorder, struct tracks *tracks,
         payload += frames[i]->length;
     item->head_bytes = (uint32_t)(item->bytes.bytes - payload);
     item->end_us = frames_end_us(tracks, frames, count);
+    if (item->end_us)
+        recorder->taken_end_us = item->end_us;
     enqueue(recorder, item);
     recorder->parts++;
 }
@@ -229,6 +232,7 @@ static void take_whole(struct recorder *recorder, struct segment *segment)
     chain_add_range(&item->bytes, bytes, 0, bytes->bytes);
     item->head_bytes = (uint32_t)heads->length;
     buf_unref(&heads);
+    recorder->taken_end_us = segment->info.utc_start_us + segment->info.duration_us;
     enqueue(recorder, item);
     enqueue_end(recorder, &segment->info, segment->info.utc_start_us + segment->info.duration_us);
 }
@@ -251,6 +255,18 @@ void recorder_on_segment(struct recorder *recorder, struct segment *segment)
 void recorder_on_lost(struct recorder *recorder)
 {
     stop_receiving(recorder, RECEIVE_NONE);
+}
+
+int64_t recorder_open_us(const struct recorder *recorder)
+{
+    if (recorder->open)
+        return recorder->entry.utc_start_us;
+    const struct write_item *item = first_item(&recorder->flight);
+    if (!item)
+        item = first_item(&recorder->queue);
+    if (item)
+        return item->info.utc_start_us;
+    return recorder->receiving == RECEIVE_TAKING ? recorder->info.utc_start_us : INT64_MAX;
 }
 
 // ---- to the disk -------------------------------------------------------------------------------
@@ -386,12 +402,17 @@ static void drop_headless(struct recorder *recorder)
 {
     struct write_item *item;
     bool any = false;
+    int64_t lost_us = 0;
     while ((item = first_item(&recorder->queue)) && (item->end || item->part > 0)) {
         any = true;
+        if (!item->end && item->end_us)
+            lost_us = item->end_us - 1; // in the hole that this leaves
         item_free(recorder, &recorder->queue, item);
     }
     if (any)
         recorder->archive->segments_shed++;
+    if (lost_us && recorder->archive->problem != REASON_NONE)
+        journal_mark(recorder->archive, lost_us, recorder->archive->problem);
     if (recorder->receiving != RECEIVE_TAKING || recorder->parts == 0)
         return;
     LIST_FOREACH(&recorder->queue, it, after)
@@ -509,6 +530,7 @@ void recorder_volume_opened(struct recorder *recorder, struct volume *volume, in
     recorder->volume = volume;
     if (volume) {
         recorder_run(recorder);
+        journal_flush(&recorder->archive->journal); // now there is something to speak of
     } else {
         note_error(recorder, os_error);
         try_again(recorder, os_error);

@@ -42,6 +42,7 @@ struct recorder {
     enum receive_state receiving;
     struct segment_info info;
     unsigned parts;        // of it taken
+    int64_t taken_end_us;  // UTC end of what was taken last in this life, 0 nothing
     int64_t last_start_us; // of the newest segment given to the volume, -1 none
     // The segment at the end of the volume, between its first part and its end.
     bool open;
@@ -56,6 +57,8 @@ void recorder_on_part(struct recorder *recorder, struct tracks *tracks,
                       unsigned count);
 void recorder_on_segment(struct recorder *recorder, struct segment *segment);
 void recorder_on_lost(struct recorder *recorder);
+// Where begins what is taken and does not stand in an index yet; INT64_MAX: there is none.
+int64_t recorder_open_us(const struct recorder *recorder);
 void recorder_run(struct recorder *recorder);   // as far as it goes without waiting
 void recorder_flush(struct recorder *recorder); // all is submitted, and synced when written
 void recorder_close(struct recorder *recorder); // as much, then the file is finished

@@ -167,10 +167,14 @@ void requests_end(struct archive *archive, int err)
 
 // ---- ranges ------------------------------------------------------------------------------------
 
+// What was asked for is widened by a file on either side, so that the hole at an edge is known from
+// end to end, and its reason with it.
 struct ranges_request {
     struct request request; // first
     history_ranges_fn done;
-    struct history_range *ranges;
+    int64_t from_us, to_us;       // as asked
+    bool widened, last;           // last: nothing of the archive is behind what is looked at
+    struct history_range *ranges; // media; then, with holes, the answer
     size_t count, capacity;
 };
 
@@ -198,7 +202,8 @@ static void add_range(struct ranges_request *to, int64_t from_us, int64_t to_us)
         to->capacity = to->capacity ? to->capacity * 2 : 16;
         to->ranges = mem_resize(to->ranges, to->capacity * sizeof *to->ranges);
     }
-    to->ranges[to->count++] = (struct history_range){.from_us = from_us, .to_us = to_us};
+    to->ranges[to->count++] =
+        (struct history_range){.from_us = from_us, .to_us = to_us, .reason = REASON_NONE};
 }
 
 static void add_index(struct ranges_request *to, const struct index *index)
@@ -225,20 +230,114 @@ static void skip_known(struct ranges_request *to)
     }
 }
 
+static void widen_before(struct ranges_request *ranges)
+{
+    struct request *request = &ranges->request;
+    const struct hour *before = hours_before(&request->archive->hours, request->from_us);
+    ranges->widened = true;
+    if (before)
+        request->from_us = before->start_us;
+}
+
+// False when the end of what was asked for lies in no hole, or the next file was looked at, or
+// there is none.
+static bool widen_after(struct ranges_request *ranges)
+{
+    struct request *request = &ranges->request;
+    if (request->to_us != ranges->to_us ||
+        (ranges->count > 0 && ranges->ranges[ranges->count - 1].to_us >= ranges->to_us))
+        return false;
+    const struct hour *after = hours_after(&request->archive->hours, request->to_us);
+    ranges->last = !after;
+    if (after)
+        request->to_us = after->start_us + 1;
+    return after != NULL;
+}
+
+// ---- holes
+
+struct holes {
+    const struct ranges_request *of;
+    struct history_range *out;
+    size_t count, room;
+};
+
+static void put_range(struct holes *holes, int64_t from_us, int64_t to_us, enum reason reason)
+{
+    if (from_us < holes->of->to_us && to_us > holes->of->from_us && holes->count < holes->room)
+        holes->out[holes->count++] =
+            (struct history_range){.from_us = from_us, .to_us = to_us, .reason = reason};
+}
+
+// Holes are cut to what was asked for.
+static void put_piece(void *arg, int64_t from_us, int64_t to_us, enum reason reason)
+{
+    struct holes *holes = arg;
+    if (from_us < holes->of->from_us)
+        from_us = holes->of->from_us;
+    if (to_us > holes->of->to_us)
+        to_us = holes->of->to_us;
+    if (from_us < to_us)
+        put_range(holes, from_us, to_us, reason);
+}
+
+static void put_hole(struct holes *holes, int64_t from_us, int64_t to_us)
+{
+    journal_explain(&holes->of->request.archive->journal.records, from_us, to_us, REASON_UNKNOWN,
+                    put_piece, holes);
+}
+
+// Nothing is recorded now, and somebody has said why: from the end of what there is until now, or
+// until where the segment begins that is being recorded.
+static void put_ongoing(struct holes *holes, int64_t end_us)
+{
+    const struct archive *archive = holes->of->request.archive;
+    const struct journal_record *mark = journal_mark_at(&archive->journal.records, INT64_MAX - 1);
+    int64_t until_us = recorder_open_us(&archive->recorder), wall_us = utc_us();
+    if (wall_us < until_us)
+        until_us = wall_us;
+    if (mark && mark->from_us >= end_us - INDEX_HOLE_US && until_us > end_us + INDEX_HOLE_US)
+        put_hole(holes, end_us, until_us);
+}
+
+// In place of the media alone: media and holes.
+static void add_holes(struct ranges_request *ranges)
+{
+    struct holes holes = {.of = ranges, .room = HISTORY_RANGES_MAX};
+    if (ranges->count == 0)
+        return;
+    holes.out = mem_alloc(holes.room * sizeof *holes.out);
+    for (size_t i = 0; i < ranges->count; i++) {
+        if (i > 0)
+            put_hole(&holes, ranges->ranges[i - 1].to_us, ranges->ranges[i].from_us);
+        put_range(&holes, ranges->ranges[i].from_us, ranges->ranges[i].to_us, REASON_NONE);
+    }
+    if (ranges->last)
+        put_ongoing(&holes, ranges->ranges[ranges->count - 1].to_us);
+    mem_free(ranges->ranges);
+    ranges->ranges = holes.out;
+    ranges->count = holes.count;
+}
+
 static void ranges_run(struct request *request)
 {
     struct ranges_request *ranges = (struct ranges_request *)request;
     bool fresh;
+    if (!ranges->widened)
+        widen_before(ranges);
     for (;;) {
         skip_known(ranges);
         int err = request_hour(request, OPENED_INDEX, &fresh);
         if (err == ERR_AGAIN)
             return;
-        if (err != 0)
+        if (err != 0 && !widen_after(ranges))
             break;
+        if (err != 0)
+            continue;
         add_index(ranges, request->opened->index);
         request_leave_hour(request);
     }
+    add_holes(ranges);
     end_now(request, 0);
 }
 
@@ -271,6 +370,8 @@ static struct history_request *op_ranges(struct history *history, const struct h
     struct ranges_request *ranges = (struct ranges_request *)request_new(
         archive_of(history), sizeof *ranges, &ranges_ops, from_us, to_us, arg);
     ranges->done = done;
+    ranges->from_us = from_us;
+    ranges->to_us = to_us;
     return &ranges->request.base;
 }
 

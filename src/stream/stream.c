@@ -357,6 +357,7 @@ void stream_close(struct stream **stream, enum reason reason)
         watch->on_change(watch->arg, gone, true);
     }
     stream_stop(gone, reason);
+    gone->stats.last_reason = reason;
     sinks_end(gone, reason);
     waiters_fail(gone, reason == REASON_CONFIG ? REASON_NOT_FOUND : reason);
     fetches_fail(gone);

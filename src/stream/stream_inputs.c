@@ -121,6 +121,16 @@ static void schedule_retry(struct source *source)
                   delay_us / 1e6);
 }
 
+static void tell_failed(struct stream *stream, enum reason reason)
+{
+    LIST_FOREACH(&stream->listeners, it, after)
+    {
+        struct segment_listener *listener = LIST_OWNER(it, struct segment_listener, node);
+        if (listener->on_failed)
+            listener->on_failed(listener->arg, reason);
+    }
+}
+
 static void on_ending(void *arg)
 {
     struct source *source = arg;
@@ -138,6 +148,8 @@ static void on_ending(void *arg)
         stream->active = -1;
         live_end_run(stream, source->lost_reason);
         stream_set_state(stream, STREAM_LOST);
+    } else if (stream->active < 0) {
+        tell_failed(stream, source->lost_reason);
     }
     schedule_retry(source);
     if (stream->active < 0)

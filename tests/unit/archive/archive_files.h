@@ -24,7 +24,8 @@ static inline void files_add(struct files *files, const char *folder, const char
             stat(path, &found) == 0) {
             if (S_ISDIR(found.st_mode)) {
                 files_add(files, path, ending);
-            } else if (text_ends(path, ending)) {
+            } else if (text_ends(path, ending) &&
+                       (strcmp(entries[i]->d_name, "journal") != 0 || ending[0])) {
                 ENSURE(files->count < 200);
                 (void)text_copy(files->path[files->count], 256, path);
                 files->size[files->count++] = found.st_size;
@@ -36,7 +37,7 @@ static inline void files_add(struct files *files, const char *folder, const char
         free(entries);
 }
 
-// All files below the archive's folder with that ending, in order of path.
+// All files below the archive's folder with that ending, in order of path; "": but the journal.
 static inline struct files *room_files(const char *ending)
 {
     static struct files files;

@@ -15,7 +15,7 @@ struct got {
     int err;
     unsigned pause_after; // stops asking after so many; 0: never
     struct history_range range[64];
-    size_t ranges;
+    size_t ranges, media; // of all; of those that are no holes
     bool cut;
 };
 
@@ -83,8 +83,10 @@ static void got_on_ranges(void *arg, int err, const struct history_range *ranges
     got->ended = true;
     got->err = err;
     got->ranges = count;
-    for (size_t i = 0; i < count && i < 64; i++)
+    for (size_t i = 0; i < count && i < 64; i++) {
         got->range[i] = ranges[i];
+        got->media += ranges[i].reason == REASON_NONE;
+    }
 }
 
 static inline struct got *room_ranges(int64_t from_us, int64_t to_us)

@@ -24,7 +24,7 @@ static void place_files_of_all_are_one_past(void **state)
     record_hour();
     assert_int_equal(room_hours_on(0), 2);
     assert_known(room_read_all(), 0, room.known_count);
-    assert_int_equal(room_ranges(0, INT64_MAX / 2)->ranges, 3);
+    assert_int_equal(room_ranges(0, INT64_MAX / 2)->media, 3);
     assert_list_is_read();
     room_close();
 }

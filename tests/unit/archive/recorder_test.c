@@ -92,7 +92,9 @@ static void recorder_lost_input_ends_the_segment(void **state)
     room_reconnect(10 * US_PER_S);
     room_record(2);
     assert_known(room_read_all(), 0, 5);
-    assert_int_equal(room_ranges(0, INT64_MAX / 2)->ranges, 2);
+    struct got *got = room_ranges(0, INT64_MAX / 2);
+    assert_int_equal(got->ranges, 3);
+    assert_int_equal(got->range[1].reason, REASON_SOURCE_LOST);
     room_close();
 }
 
@@ -196,7 +198,9 @@ static void recorder_hung_disk_sheds_within_bounds_and_goes_on(void **state)
         assert_int_equal(got->segment[got->count - 1 - i].info.number,
                          room.known[room.known_count - 1 - i].info.number);
     }
-    assert_int_equal(room_ranges(0, INT64_MAX / 2)->ranges, 2);
+    struct got *ranges = room_ranges(0, INT64_MAX / 2);
+    assert_int_equal(ranges->ranges, 3);
+    assert_int_equal(ranges->range[1].reason, REASON_DISK_SLOW);
     unsigned gaps = 0;
     for (unsigned i = 1; i < got->count; i++)
         gaps += (got->segment[i].info.flags & SEGMENT_DISCONTINUITY) != 0;

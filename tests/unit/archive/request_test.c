@@ -36,11 +36,14 @@ static void ranges_merge_what_touches_and_split_at_holes(void **state)
     for (unsigned round = 0; round < 3; round++) {
         struct got *got = room_ranges(0, INT64_MAX / 2);
         assert_int_equal(got->err, 0);
-        assert_int_equal(got->ranges, 2);
+        assert_int_equal(got->media, 2);
         assert_int_equal(got->range[0].from_us, start_of(0));
         assert_int_equal(got->range[0].to_us, end_of(first - 1));
-        assert_int_equal(got->range[1].from_us, start_of(first));
-        assert_true(got->range[1].to_us >= end_of(first + 2));
+        assert_int_equal(got->range[1].reason, REASON_SOURCE_LOST);
+        assert_int_equal(got->range[1].from_us, end_of(first - 1));
+        assert_int_equal(got->range[1].to_us, start_of(first));
+        assert_int_equal(got->range[2].from_us, start_of(first));
+        assert_true(got->range[2].to_us >= end_of(first + 2));
         if (round == 0) { // the same from the files alone
             room_lose();
             archive_detach(room.archives, room.stream);
@@ -53,7 +56,11 @@ static void ranges_merge_what_touches_and_split_at_holes(void **state)
     struct got *got = room_ranges(start_of(first), start_of(first) + 1);
     assert_int_equal(got->ranges, 1);
     assert_int_equal(got->range[0].from_us, start_of(first));
-    assert_int_equal(room_ranges(end_of(first - 1), start_of(first))->ranges, 0);
+    got = room_ranges(end_of(first - 1) + 7, start_of(first) - 7);
+    assert_int_equal(got->ranges, 1);
+    assert_int_equal(got->range[0].reason, REASON_SOURCE_LOST);
+    assert_int_equal(got->range[0].from_us, end_of(first - 1) + 7);
+    assert_int_equal(got->range[0].to_us, start_of(first) - 7);
     room_close();
 }
 
@@ -74,7 +81,7 @@ static void ranges_of_known_files_do_not_read(void **state)
     assert_int_equal(again->ranges, 1);
     assert_int_equal(file_faults_count(FAULT_READ), reads);
     assert_int_equal(file_faults_count(FAULT_OPEN), opens);
-    assert_int_equal(first.ranges, 2);
+    assert_int_equal(first.media, 2);
     room_close();
 }
 

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// The records of a journal, as bytes and back.
+#include "journal_parse.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/code.h"
+#include "stream/history.h"
+
+#define MAGIC 0x534c4a4eu // "SLJN"
+// Nothing that we write is later than the year 10000, or moved by more than that.
+#define UTC_MAX_US 253402300800000000LL
+
+enum { VERSION = 1 };
+
+// The next record, without its checksum. False at the end; *right: the checksum is.
+static bool record_take(struct bytes *in, struct bytes *out, bool *right)
+{
+    struct bytes record;
+    uint32_t checksum;
+    if (!bytes_take(in, JOURNAL_RECORD, &record))
+        return false;
+    *out = bytes_of(record.data, JOURNAL_RECORD - 4);
+    struct bytes tail = bytes_of(record.data + JOURNAL_RECORD - 4, 4);
+    *right = bytes_read_u32(&tail, &checksum) && checksum == crc32c(0, out->data, out->length);
+    return true;
+}
+
+int journal_head_parse(struct bytes *in)
+{
+    struct bytes rest = *in, record;
+    uint32_t magic;
+    uint16_t version, size;
+    bool right;
+    if (!record_take(&rest, &record, &right) || !right || !bytes_read_u32(&record, &magic) ||
+        !bytes_read_u16(&record, &version) || !bytes_read_u16(&record, &size) || magic != MAGIC ||
+        version != VERSION || size != JOURNAL_RECORD)
+        return ERR_INVALID;
+    *in = rest;
+    return 0;
+}
+
+static bool is_utc(int64_t utc_us)
+{
+    return utc_us >= 0 && utc_us <= UTC_MAX_US;
+}
+
+static bool is_offset(int64_t offset_us)
+{
+    return offset_us >= -UTC_MAX_US && offset_us <= UTC_MAX_US;
+}
+
+static bool is_sensible(const struct journal_record *record)
+{
+    switch (record->kind) {
+    case JOURNAL_MARK:
+        return is_utc(record->from_us) && record->reason != REASON_NONE;
+    case JOURNAL_LIFE:
+        return is_utc(record->from_us) && is_offset(record->to_us);
+    case JOURNAL_OFFSET:
+        return is_offset(record->offset_us) && is_utc(record->file.second * US_PER_S);
+    case JOURNAL_LOCK:
+    case JOURNAL_UNLOCK:
+        return is_utc(record->from_us) && is_utc(record->to_us) && record->from_us < record->to_us;
+    case JOURNAL_DELETED:
+    case JOURNAL_ERASED:
+        return is_utc(record->from_us) && is_utc(record->to_us) &&
+               record->from_us < record->to_us && is_utc(record->file.second * US_PER_S);
+    case JOURNAL_SWITCH:
+        return true;
+    }
+    return false;
+}
+
+static bool fields_parse(struct bytes in, struct journal_record *out)
+{
+    uint8_t kind, code;
+    uint64_t from = 0, to = 0, second = 0;
+    *out = (struct journal_record){0};
+    if (!bytes_read_u8(&in, &kind) || !bytes_read_u8(&in, &code) ||
+        !bytes_read_u16(&in, &out->file.suffix) || !bytes_read_u8(&in, &out->file.disk) ||
+        !bytes_skip(&in, 3) || !bytes_read_u64(&in, &from) || !bytes_read_u64(&in, &to))
+        return false;
+    struct bytes boot = in;
+    if (!bytes_read_u64(&in, &second) || second > UTC_MAX_US / US_PER_S)
+        second = kind == JOURNAL_LIFE ? 0 : UINT64_MAX / 2 / US_PER_S; // not sensible
+    out->kind = kind;
+    out->from_us = (int64_t)from;
+    out->to_us = (int64_t)to;
+    if (kind == JOURNAL_LIFE)
+        memcpy(out->boot, boot.data, sizeof out->boot);
+    else
+        out->file.second = (int64_t)second;
+    if (kind == JOURNAL_OFFSET)
+        out->offset_us = out->from_us;
+    if (kind == JOURNAL_MARK)
+        out->reason = history_reason_of(code);
+    out->on = kind == JOURNAL_SWITCH && code == 1;
+    return is_sensible(out);
+}
+
+int journal_record_parse(struct bytes *in, struct journal_record *out, unsigned *skipped)
+{
+    struct bytes record;
+    bool right;
+    while (record_take(in, &record, &right)) {
+        if (right && fields_parse(record, out))
+            return 0;
+        bool other = right && record.data[0] > JOURNAL_SWITCH;
+        *skipped += !other;
+    }
+    *skipped += in->length > 0; // a torn one
+    *in = bytes_of(in->data, 0);
+    return ERR_NOT_FOUND;
+}
+
+static void checksum_write(struct writer *out, size_t from)
+{
+    while (writer_length(out) - from < JOURNAL_RECORD - 4)
+        writer_u8(out, 0);
+    writer_u32(out, crc32c(0, out->buf->data + from, JOURNAL_RECORD - 4));
+}
+
+void journal_head_write(struct writer *out)
+{
+    size_t from = writer_length(out);
+    writer_u32(out, MAGIC);
+    writer_u16(out, VERSION);
+    writer_u16(out, JOURNAL_RECORD);
+    checksum_write(out, from);
+}
+
+static uint8_t code_of(const struct journal_record *record)
+{
+    if (record->kind == JOURNAL_MARK)
+        return history_reason_code(record->reason);
+    return record->kind == JOURNAL_SWITCH && record->on;
+}
+
+void journal_record_write(struct writer *out, const struct journal_record *record)
+{
+    size_t from = writer_length(out);
+    bool offset = record->kind == JOURNAL_OFFSET;
+    writer_u8(out, (uint8_t)record->kind);
+    writer_u8(out, code_of(record));
+    writer_u16(out, record->file.suffix);
+    writer_u8(out, record->file.disk);
+    writer_u24(out, 0);
+    writer_u64(out, (uint64_t)(offset ? record->offset_us : record->from_us));
+    writer_u64(out, (uint64_t)record->to_us);
+    if (record->kind == JOURNAL_LIFE)
+        writer_bytes(out, record->boot, sizeof record->boot);
+    else
+        writer_u64(out, (uint64_t)record->file.second);
+    checksum_write(out, from);
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// The records of a journal, as bytes and back: 48 bytes each with a checksum, the first one being
+// the head (docs/formats/archive.md, "The journal"). What they mean together: journal_records.h.
+#ifndef ARCHIVE_JOURNAL_PARSE_H
+#define ARCHIVE_JOURNAL_PARSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/reason.h"
+#include "base/writer.h"
+#include "hours.h"
+
+enum { JOURNAL_RECORD = 48, JOURNAL_BOOT_BYTES = 16 };
+
+enum journal_kind {
+    JOURNAL_MARK = 1,    // from at_us on nothing is recorded, because of the reason
+    JOURNAL_LIFE = 2,    // a life of the server began at at_us
+    JOURNAL_OFFSET = 3,  // the true times of a file are its own plus offset_us
+    JOURNAL_LOCK = 4,    // what lies in [from, to) is kept by the retention
+    JOURNAL_UNLOCK = 5,  // not any more
+    JOURNAL_DELETED = 6, // segments of a file that touch [from, to), in the file's times, are gone
+    JOURNAL_ERASED = 7,  // the file itself has nothing of these any more
+    JOURNAL_SWITCH = 8,  // recording is switched on or off
+};
+
+struct journal_record {
+    enum journal_kind kind;
+    enum reason reason;    // MARK: one with a code of its own
+    bool on;               // SWITCH
+    struct hour_name file; // OFFSET, DELETED, ERASED
+    int64_t from_us;       // MARK, LIFE: when; LOCK, UNLOCK, DELETED, ERASED: of the stretch
+    int64_t to_us;         // of the stretch; LIFE: UTC minus the time since the boot
+    int64_t offset_us;     // OFFSET
+    uint8_t boot[JOURNAL_BOOT_BYTES]; // LIFE: which boot of the machine, zeros: not known
+};
+
+// Foreign bytes. Of the head: 0, or ERR_INVALID when it is none of this version.
+MUST_USE int journal_head_parse(struct bytes *in);
+// The next record that counts, passing over those that do not (damaged, of another kind): 0, or
+// ERR_NOT_FOUND at the end. *skipped grows by what was passed over and was not just of another
+// kind.
+MUST_USE int journal_record_parse(struct bytes *in, struct journal_record *out, unsigned *skipped);
+void journal_head_write(struct writer *out);
+void journal_record_write(struct writer *out, const struct journal_record *record);
+
+#endif
