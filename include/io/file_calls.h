@@ -4,6 +4,8 @@
 #ifndef IO_FILE_CALLS_H
 #define IO_FILE_CALLS_H
 
+#include <dirent.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -26,10 +28,22 @@ struct file_calls {
     int (*stat)(const char *path, struct stat *out);
     int (*fstat)(int descriptor, struct stat *out);
     int (*statvfs)(const char *path, struct statvfs *out);
+    int (*scandir)(const char *path, struct dirent ***entries,
+                   int (*wanted)(const struct dirent *entry),
+                   int (*compare)(const struct dirent **a, const struct dirent **b));
 };
 
 extern const struct file_calls file_calls_system;
 // NULL: the system's. Set it while no operation is under way.
 void file_set_calls_test(const struct file_calls *calls);
+
+// Workers without threads, for tests that choose the order of everything
+// (tests/support/file_hand.h). `queued` is called with the worker that an operation was given to,
+// once for each; `flush` is to run what is queued. NULL: threads again. Set it while there is no
+// queue.
+struct file_worker;
+void file_set_workers_test(void (*queued)(struct file_worker *worker), void (*flush)(void));
+// Runs the first operation of the worker; false when none is queued.
+bool file_worker_step_test(struct file_worker *worker);
 
 #endif

@@ -78,16 +78,8 @@ static void start_workers(struct file_queue *queue)
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, WORKER_STACK);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    for (unsigned i = 0; i < queue->threads; i++) {
-        pthread_t thread;
-        pthread_mutex_lock(&queue->shared->lock);
-        queue->shared->users++;
-        pthread_mutex_unlock(&queue->shared->lock);
-        int error =
-            pthread_create(&thread, &attributes, file_worker_main, &queue->shared->worker[i]);
-        ENSURE(error == 0);
-        pthread_setname_np(thread, "file");
-    }
+    for (unsigned i = 0; i < queue->threads; i++)
+        file_worker_start(&queue->shared->worker[i], &attributes);
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
@@ -163,6 +155,7 @@ bool file_queue_flush(struct file_queue *queue, int64_t timeout_us)
     struct pollfd fds[2] = {{.fd = queue->shared->event, .events = POLLIN},
                             {.fd = timer, .events = POLLIN}};
     while (!list_empty(&queue->outstanding) && !(fds[1].revents & POLLIN)) {
+        file_workers_help();
         if (poll(fds, 2, -1) > 0)
             deliver(queue);
     }
@@ -288,8 +281,8 @@ static struct file_op *op_submit(struct file_op *op, struct file_worker *worker)
     pthread_mutex_lock(&queue->shared->lock);
     list_append(&worker->queue, &op->node);
     worker->count++;
-    pthread_cond_signal(&worker->wake);
     pthread_mutex_unlock(&queue->shared->lock);
+    file_worker_wake(worker);
     return op;
 }
 

@@ -84,7 +84,10 @@ struct file_shared {
 };
 
 // file_work.c
-void *file_worker_main(void *worker);
+// Takes a worker into service: a thread, or by hand in tests.
+void file_worker_start(struct file_worker *worker, const pthread_attr_t *attributes);
+void file_worker_wake(struct file_worker *worker);  // after an op was queued, without the lock
+void file_workers_help(void);                       // by hand: runs what is queued
 void file_shared_leave(struct file_shared *shared); // with the lock held; gives it back
 const struct file_calls *file_calls_now(void);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/ensure.h"
 #include "file_priv.h"
 
 enum { VECTORS = 64, PATH_ROOM = 4096, LIST_ROOM_FIRST = 4096, LIST_BYTES_MAX = 64 << 20 };
@@ -77,6 +78,7 @@ const struct file_calls file_calls_system = {
     .stat = system_stat,
     .fstat = system_fstat,
     .statvfs = statvfs,
+    .scandir = scandir,
 };
 
 static const struct file_calls *_Atomic calls = &file_calls_system;
@@ -394,7 +396,7 @@ static int entry_is_plain(const struct dirent *entry)
 static int run_list(const struct file_calls *call, struct file_op *op)
 {
     struct dirent **entries = NULL;
-    int count = scandir(op->path, &entries, entry_is_plain, compare_names);
+    int count = call->scandir(op->path, &entries, entry_is_plain, compare_names);
     if (count < 0)
         return errno;
     size_t room = LIST_ROOM_FIRST;
@@ -491,32 +493,81 @@ void file_shared_leave(struct file_shared *shared)
     free(shared);
 }
 
-void *file_worker_main(void *arg)
+// With the lock held, given back meanwhile: runs the first op. False when there is none.
+static bool run_first(struct file_worker *worker)
+{
+    struct file_shared *shared = worker->shared;
+    struct list_node *node = list_take_first(&worker->queue);
+    if (!node)
+        return false;
+    struct file_op *op = LIST_OWNER(node, struct file_op, node);
+    bool skip = may_skip(op);
+    pthread_mutex_unlock(&shared->lock);
+    if (!skip)
+        run_op(op);
+    pthread_mutex_lock(&shared->lock);
+    worker->count--;
+    bool first = list_empty(&shared->completed);
+    list_append(&shared->completed, &op->node);
+    uint64_t one = 1;
+    if (first && write(shared->event, &one, sizeof(one)) < 0)
+        return true; // the counter is full: the event is set
+    return true;
+}
+
+static void *worker_main(void *arg)
 {
     struct file_worker *worker = arg;
     struct file_shared *shared = worker->shared;
     pthread_mutex_lock(&shared->lock);
-    for (;;) {
-        struct list_node *node = list_take_first(&worker->queue);
-        if (!node) {
-            if (shared->stopping)
-                break;
+    while (run_first(worker) || !shared->stopping) {
+        if (list_empty(&worker->queue) && !shared->stopping)
             pthread_cond_wait(&worker->wake, &shared->lock);
-            continue;
-        }
-        struct file_op *op = LIST_OWNER(node, struct file_op, node);
-        bool skip = may_skip(op);
-        pthread_mutex_unlock(&shared->lock);
-        if (!skip)
-            run_op(op);
-        pthread_mutex_lock(&shared->lock);
-        worker->count--;
-        bool first = list_empty(&shared->completed);
-        list_append(&shared->completed, &op->node);
-        uint64_t one = 1;
-        if (first && write(shared->event, &one, sizeof(one)) < 0)
-            continue; // the counter is full: the event is set
     }
     file_shared_leave(shared);
     return NULL;
+}
+
+static void (*by_hand)(struct file_worker *worker);
+static void (*flush_by_hand)(void);
+
+void file_set_workers_test(void (*queued)(struct file_worker *worker), void (*flush)(void))
+{
+    by_hand = queued;
+    flush_by_hand = flush;
+}
+
+void file_worker_start(struct file_worker *worker, const pthread_attr_t *attributes)
+{
+    if (by_hand)
+        return;
+    pthread_mutex_lock(&worker->shared->lock);
+    worker->shared->users++;
+    pthread_mutex_unlock(&worker->shared->lock);
+    pthread_t thread;
+    int error = pthread_create(&thread, attributes, worker_main, worker);
+    ENSURE(error == 0);
+    pthread_setname_np(thread, "file");
+}
+
+void file_worker_wake(struct file_worker *worker)
+{
+    if (by_hand)
+        by_hand(worker);
+    else
+        pthread_cond_signal(&worker->wake);
+}
+
+bool file_worker_step_test(struct file_worker *worker)
+{
+    pthread_mutex_lock(&worker->shared->lock);
+    bool ran = run_first(worker);
+    pthread_mutex_unlock(&worker->shared->lock);
+    return ran;
+}
+
+void file_workers_help(void)
+{
+    if (flush_by_hand)
+        flush_by_hand();
 }

@@ -20,6 +20,7 @@ static struct fault faults[FAULT_CALLS];
 static unsigned short_at, waiting;
 static size_t short_bytes, space = SIZE_MAX;
 static bool uncached_now;
+static const struct file_calls *under = &file_calls_system;
 
 static bool strikes(struct fault *fault)
 {
@@ -50,14 +51,14 @@ static bool fails(enum fault_call call)
 
 static int faulty_open(const char *path, int flags, unsigned mode)
 {
-    return fails(FAULT_OPEN) ? -1 : file_calls_system.open(path, flags, mode);
+    return fails(FAULT_OPEN) ? -1 : under->open(path, flags, mode);
 }
 
 static int faulty_close(int descriptor)
 {
     bool failed = fails(FAULT_CLOSE);
     int error = errno;
-    int result = file_calls_system.close(descriptor); // the descriptor is gone either way
+    int result = under->close(descriptor); // the descriptor is gone either way
     if (!failed)
         return result;
     errno = error;
@@ -88,7 +89,7 @@ static ssize_t faulty_write_at(int descriptor, const struct iovec *vectors, int 
         if (most != SIZE_MAX)
             most -= cut[used].iov_len;
     }
-    ssize_t written = used ? file_calls_system.write_at(descriptor, cut, used, offset) : 0;
+    ssize_t written = used ? under->write_at(descriptor, cut, used, offset) : 0;
     pthread_mutex_lock(&lock);
     if (written > 0 && space != SIZE_MAX)
         space -= (size_t)written;
@@ -98,60 +99,67 @@ static ssize_t faulty_write_at(int descriptor, const struct iovec *vectors, int 
 
 static ssize_t faulty_read_at(int descriptor, void *data, size_t length, uint64_t offset)
 {
-    return fails(FAULT_READ) ? -1 : file_calls_system.read_at(descriptor, data, length, offset);
+    return fails(FAULT_READ) ? -1 : under->read_at(descriptor, data, length, offset);
 }
 
 static ssize_t faulty_read_now(int descriptor, void *data, size_t length, uint64_t offset)
 {
     if (!uncached_now)
-        return file_calls_system.read_now(descriptor, data, length, offset);
+        return under->read_now(descriptor, data, length, offset);
     errno = EAGAIN;
     return -1;
 }
 
 static int faulty_sync(int descriptor)
 {
-    return fails(FAULT_SYNC) ? -1 : file_calls_system.sync(descriptor);
+    return fails(FAULT_SYNC) ? -1 : under->sync(descriptor);
 }
 
 static int faulty_truncate(int descriptor, uint64_t length)
 {
-    return fails(FAULT_TRUNCATE) ? -1 : file_calls_system.truncate(descriptor, length);
+    return fails(FAULT_TRUNCATE) ? -1 : under->truncate(descriptor, length);
 }
 
 static int faulty_rename(const char *from, const char *to)
 {
-    return fails(FAULT_RENAME) ? -1 : file_calls_system.rename(from, to);
+    return fails(FAULT_RENAME) ? -1 : under->rename(from, to);
 }
 
 static int faulty_unlink(const char *path)
 {
-    return fails(FAULT_UNLINK) ? -1 : file_calls_system.unlink(path);
+    return fails(FAULT_UNLINK) ? -1 : under->unlink(path);
 }
 
 static int faulty_rmdir(const char *path)
 {
-    return fails(FAULT_RMDIR) ? -1 : file_calls_system.rmdir(path);
+    return fails(FAULT_RMDIR) ? -1 : under->rmdir(path);
 }
 
 static int faulty_mkdir(const char *path, unsigned mode)
 {
-    return fails(FAULT_MKDIR) ? -1 : file_calls_system.mkdir(path, mode);
+    return fails(FAULT_MKDIR) ? -1 : under->mkdir(path, mode);
 }
 
 static int faulty_stat(const char *path, struct stat *out)
 {
-    return fails(FAULT_STAT) ? -1 : file_calls_system.stat(path, out);
+    return fails(FAULT_STAT) ? -1 : under->stat(path, out);
 }
 
 static int faulty_fstat(int descriptor, struct stat *out)
 {
-    return fails(FAULT_STAT) ? -1 : file_calls_system.fstat(descriptor, out);
+    return fails(FAULT_STAT) ? -1 : under->fstat(descriptor, out);
 }
 
 static int faulty_statvfs(const char *path, struct statvfs *out)
 {
-    return fails(FAULT_STATVFS) ? -1 : file_calls_system.statvfs(path, out);
+    return fails(FAULT_STATVFS) ? -1 : under->statvfs(path, out);
+}
+
+static int faulty_scandir(const char *path, struct dirent ***entries,
+                          int (*wanted)(const struct dirent *entry),
+                          int (*compare)(const struct dirent **a, const struct dirent **b))
+{
+    return fails(FAULT_LIST) ? -1 : under->scandir(path, entries, wanted, compare);
 }
 
 static const struct file_calls faulty = {
@@ -169,6 +177,7 @@ static const struct file_calls faulty = {
     .stat = faulty_stat,
     .fstat = faulty_fstat,
     .statvfs = faulty_statvfs,
+    .scandir = faulty_scandir,
 };
 
 static void reset(void)
@@ -184,6 +193,12 @@ static void reset(void)
 
 void file_faults_install(void)
 {
+    file_faults_install_on(&file_calls_system);
+}
+
+void file_faults_install_on(const struct file_calls *calls)
+{
+    under = calls;
     reset();
     file_set_calls_test(&faulty);
 }

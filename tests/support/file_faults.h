@@ -21,12 +21,16 @@ enum fault_call {
     FAULT_MKDIR,
     FAULT_STAT,
     FAULT_STATVFS,
+    FAULT_LIST,
     FAULT_ANY, // counts every call of the kinds above
     FAULT_CALLS
 };
 
 // From here on calls are counted; no fault is set.
 void file_faults_install(void);
+// As much, over other calls than the system's (memory_disk.h).
+struct file_calls;
+void file_faults_install_on(const struct file_calls *calls);
 // Back to the system's calls; releases what is held.
 void file_faults_remove(void);
 // The n-th call of that kind from now (1: the next) fails with the errno; `all` true: and every one

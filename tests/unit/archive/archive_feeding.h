@@ -5,10 +5,18 @@
 
 #include "archive_fixture.h"
 
+#include "file_hand.h"
+
 // Until neither the loop nor the disks have anything to do now.
 static void room_settle(void)
 {
     bool busy = true;
+    if (room.by_hand) {
+        do
+            loop_fixture_settle(room.loop);
+        while (file_hand_step());
+        return;
+    }
     for (unsigned i = 0; busy; i++) {
         assert_true(i < 100000);
         busy = false;

@@ -63,6 +63,7 @@ struct room {
     struct known known[ROOM_SEGMENTS];
     unsigned known_count;
     char log[ROOM_LOG];
+    bool by_hand; // the workers are stepped here (memory_room.h)
 };
 
 static struct room room;
