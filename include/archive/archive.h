@@ -56,6 +56,14 @@ struct archive_stats {
     int64_t last_write_us; // monotonic, 0 never
     uint64_t bytes_queued;
 };
+// A locked stretch survives retention by age, by size and by the fill of the disk. on false:
+// unlocks. Joined with what is locked already. Written and synced soon. ERR_NOT_FOUND: no archive
+// here; ERR_LIMIT: too many.
+MUST_USE int archive_lock(struct stream *stream, int64_t from_us, int64_t to_us, bool on);
+// What is locked, oldest first.
+void archive_locks(const struct stream *stream,
+                   void (*lock)(void *arg, int64_t from_us, int64_t to_us), void *arg);
+
 // False when the stream has no archive on disk here.
 bool archive_get_stats(const struct stream *stream, struct archive_stats *out);
 

@@ -518,6 +518,24 @@ bool archive_get_stats(const struct stream *stream, struct archive_stats *out)
     return true;
 }
 
+int archive_lock(struct stream *stream, int64_t from_us, int64_t to_us, bool on)
+{
+    struct archive *archive = attached(stream);
+    struct journal_record record = {
+        .kind = on ? JOURNAL_LOCK : JOURNAL_UNLOCK, .from_us = from_us, .to_us = to_us};
+    return archive ? journal_add(&archive->journal, &record) : ERR_NOT_FOUND;
+}
+
+void archive_locks(const struct stream *stream,
+                   void (*lock)(void *arg, int64_t from_us, int64_t to_us), void *arg)
+{
+    const struct archive *archive = attached(stream);
+    for (unsigned i = 0; archive && i < archive->journal.records.locks.count; i++) {
+        const struct journal_record *item = &archive->journal.records.locks.item[i];
+        lock(arg, item->from_us, item->to_us);
+    }
+}
+
 struct volume *archive_volume(struct archive *archive, struct hour_name name)
 {
     LIST_FOREACH(&archive->recorder.volumes, it, after)

@@ -63,12 +63,14 @@ bool retention_remove(struct archive *archive, struct hour *hour)
     return false;
 }
 
-// The oldest file that may be removed, of one disk or (NULL) of all; NULL: there is none.
+// The oldest file that may be removed: not being written, nothing of it locked; of one disk or
+// (NULL) of all; NULL: there is none.
 static struct hour *oldest(struct archive *archive, const struct disk *disk)
 {
     for (unsigned i = 0; i < archive->hours.count; i++) {
         struct hour *hour = &archive->hours.hour[i];
-        if (!hour->writing && (!disk || archive->place[hour->disk].disk == disk))
+        if (!hour->writing && (!disk || archive->place[hour->disk].disk == disk) &&
+            !journal_locked(&archive->journal.records, hour->start_us, hour->end_us))
             return hour;
     }
     return NULL;

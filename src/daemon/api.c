@@ -18,6 +18,7 @@ void api_add_routes(struct server *server)
     http_server_add_routes(server->http, api_stream_routes, server);
     http_server_add_routes(server->http, api_server_routes, server);
     http_server_add_routes(server->http, api_record_routes, server);
+    http_server_add_routes(server->http, api_dvr_routes, server);
     http_server_add_routes(server->http, metrics_routes, server);
     http_server_add_routes(server->http, pages_routes, server);
 }

@@ -23,6 +23,7 @@ void api_add_routes(struct server *server);
 extern const struct http_route api_stream_routes[]; // api_streams.c
 extern const struct http_route api_server_routes[]; // api_server.c
 extern const struct http_route api_record_routes[]; // api_record.c
+extern const struct http_route api_dvr_routes[];    // api_dvr.c
 extern const struct http_route metrics_routes[];    // metrics.c
 extern const struct http_route pages_routes[];      // pages.c
 
@@ -35,6 +36,18 @@ void api_json_tracks(struct json *json, const struct tracks *tracks);
 bool api_archive(const struct stream *stream, struct history_range *whole);
 // One stream as /streamer/api/v3/streams lists it.
 void api_json_stream(struct json *json, struct stream *stream);
+
+// Whether a request may change something: it comes from this machine itself, and not out of a page
+// of another site in a browser (no Origin). Else it is answered, 403. There is no authorization
+// yet.
+MUST_USE bool api_may_change(struct http_request *request);
+// A time of the query in UTC seconds, or "now"; absent_us when it is not there. False: neither.
+MUST_USE bool api_query_time(struct http_request *request, const char *key, int64_t absent_us,
+                             int64_t *out_us);
+// GET .../streams/NAME/dvr/..., answered when the path is one of these; else false.
+MUST_USE bool api_dvr_get(struct server *server, struct http_request *request);
+// Media and holes of from..to (api_record.c).
+void api_dvr_ranges(struct stream *stream, struct http_request *request);
 
 // Resident memory in bytes and open descriptors of this process; 0 when unknown.
 uint64_t process_memory_bytes(void);

@@ -25,7 +25,7 @@
 struct question {
     struct http_request *request;
     struct history_request *history;
-    bool coarse;
+    bool coarse, plain; // plain: the answer of dvr/ranges
     char name[STREAM_NAME_MAX];
 };
 
@@ -113,6 +113,41 @@ static void json_ranges(struct json *json, const struct history_range *ranges, s
     json_array_end(json);
 }
 
+// Where nothing is, and why.
+static void json_holes(struct json *json, const struct history_range *ranges, size_t count)
+{
+    json_array_begin(json);
+    for (size_t i = 0; i < count; i++) {
+        if (ranges[i].reason == REASON_NONE)
+            continue;
+        json_object_begin(json);
+        json_key(json, "from");
+        json_double(json, (double)(ranges[i].from_us / US_PER_MS) / 1000);
+        json_key(json, "duration");
+        json_double(json, (double)((ranges[i].to_us - ranges[i].from_us) / US_PER_MS) / 1000);
+        json_key_text(json, "reason", reason_name(ranges[i].reason));
+        json_key_text(json, "text", reason_text(ranges[i].reason));
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void respond_plain(struct http_request *request, const struct history_range *ranges,
+                          size_t count)
+{
+    struct writer out;
+    struct json json;
+    writer_init(&out, 1024);
+    json_init(&json, &out);
+    json_object_begin(&json);
+    json_key(&json, "ranges");
+    json_ranges(&json, ranges, count);
+    json_key(&json, "holes");
+    json_holes(&json, ranges, count);
+    json_object_end(&json);
+    api_respond(request, 200, &out);
+}
+
 static void respond_ranges(struct http_request *request, const char *name, const char *error,
                            const char *warning, const struct history_range *ranges, size_t count)
 {
@@ -129,6 +164,8 @@ static void respond_ranges(struct http_request *request, const char *name, const
         json_key_text(&json, "warning", warning);
     json_key(&json, "ranges");
     json_ranges(&json, ranges, count);
+    json_key(&json, "holes");
+    json_holes(&json, ranges, count);
     json_key(&json, "motion_log");
     json_array_begin(&json);
     json_array_end(&json);
@@ -144,6 +181,8 @@ static void on_ranges(void *arg, int err, const struct history_range *ranges, si
     if (err != 0) {
         http_respond_error(question->request, err == ERR_NOT_FOUND ? 404 : 503,
                            "the archive cannot be read now");
+    } else if (question->plain) {
+        respond_plain(question->request, ranges, count);
     } else if (question->coarse) {
         struct history_range *copy = mem_dup(ranges, count * sizeof(copy[0]));
         count = make_coarse(copy, count);
@@ -162,9 +201,8 @@ static void on_gone(void *arg)
     mem_free(question);
 }
 
-// Reads a time of the query in UTC seconds, or "now". False when it is neither.
-static bool query_time(struct http_request *request, const char *key, int64_t absent_us,
-                       int64_t *out_us)
+bool api_query_time(struct http_request *request, const char *key, int64_t absent_us,
+                    int64_t *out_us)
 {
     char text[32];
     int64_t seconds;
@@ -182,7 +220,7 @@ static bool query_time(struct http_request *request, const char *key, int64_t ab
 }
 
 static void ask_ranges(struct http_request *request, struct stream *stream, int64_t from_us,
-                       int64_t to_us, bool coarse)
+                       int64_t to_us, bool coarse, bool plain)
 {
     struct history *history = stream_history(stream);
     if (!history) {
@@ -192,6 +230,7 @@ static void ask_ranges(struct http_request *request, struct stream *stream, int6
     struct question *question = mem_alloc(sizeof(*question));
     question->request = request;
     question->coarse = coarse;
+    question->plain = plain;
     text_copy(question->name, sizeof(question->name), stream_name(stream));
     http_on_gone(request, on_gone, question);
     question->history = history_ranges(history, from_us, to_us, on_ranges, question);
@@ -220,13 +259,29 @@ static void handle_recording_status(void *arg, struct http_request *request)
         respond_ranges(request, stream_name(stream), "no_dvr", NULL, NULL, 0);
         return;
     }
-    if (!query_time(request, "from", whole.from_us, &from_us) ||
-        !query_time(request, "to", utc_us(), &to_us) || to_us < from_us) {
+    if (!api_query_time(request, "from", whole.from_us, &from_us) ||
+        !api_query_time(request, "to", utc_us(), &to_us) || to_us < from_us) {
         http_respond_error(request, 400, "from and to are UTC seconds, to may be now");
         return;
     }
     bool coarse = to_us - from_us > COARSE_OVER_US && !strstr(wanted, "force_detailed");
-    ask_ranges(request, stream, from_us, to_us, coarse);
+    ask_ranges(request, stream, from_us, to_us, coarse, false);
+}
+
+void api_dvr_ranges(struct stream *stream, struct http_request *request)
+{
+    struct history_range whole;
+    int64_t from_us, to_us;
+    if (!api_archive(stream, &whole)) {
+        http_respond_error(request, 404, "the stream has no archive");
+        return;
+    }
+    if (!api_query_time(request, "from", whole.from_us, &from_us) ||
+        !api_query_time(request, "to", utc_us(), &to_us) || to_us < from_us) {
+        http_respond_error(request, 400, "from and to are UTC seconds, to may be now");
+        return;
+    }
+    ask_ranges(request, stream, from_us, to_us, false, true);
 }
 
 const struct http_route api_record_routes[] = {

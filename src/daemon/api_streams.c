@@ -293,6 +293,8 @@ static void handle_one(void *arg, struct http_request *request)
 {
     struct server *server = arg;
     struct stream *stream = streams_get(server->streams, http_prefix(request));
+    if (!stream && api_dvr_get(server, request))
+        return;
     if (!stream) {
         http_respond_error(request, 404, "there is no stream of that name");
         return;

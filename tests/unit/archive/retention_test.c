@@ -186,7 +186,71 @@ static void retention_file_that_cannot_be_removed_is_known_again(void **state)
     room_close();
 }
 
-TEST_MAIN(TEST(retention_removes_by_age), TEST(retention_removes_by_size_and_keeps_the_newest),
+// Whether a file in which this moment lies is still there.
+static bool is_there(int64_t utc_us)
+{
+    struct got *got = room_ranges(utc_us, utc_us + 1);
+    return got->ranges == 1 && got->range[0].reason == REASON_NONE;
+}
+
+static void lock(int64_t from_us, int64_t to_us, bool on)
+{
+    assert_int_equal(archive_lock(room.stream, from_us, to_us, on), 0);
+    room_settle();
+}
+
+// peers.md 1.3, pins: by age, by size, over a restart; and gone when unlocked.
+static void retention_keeps_what_is_locked(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(6);
+    int64_t at_us = room.known[2].info.utc_start_us;
+    assert_true(is_there(at_us));
+    lock(at_us, at_us + US_PER_S, true);
+    set_limits(3600, 0, 0);
+    room_wait(30 * US_PER_S);
+    assert_false(is_there(room.known[0].info.utc_start_us));
+    assert_true(is_there(at_us));
+    archive_detach(room.archives, room.stream);
+    room_settle();
+    set_limits(0, 0, 1);
+    room_settle();
+    room_wait(60 * US_PER_S);
+    assert_true(is_there(at_us));
+    lock(at_us, at_us + US_PER_S, false);
+    set_limits(3600, 0, 0);
+    room_wait(30 * US_PER_S);
+    assert_false(is_there(at_us));
+    room_close();
+}
+
+// Nothing but what is locked is left on a full disk: said, and nothing is removed.
+static void retention_full_disk_of_locked_files_stops_with_a_reason(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(3);
+    int64_t from_us = room.known[0].info.utc_start_us;
+    lock(from_us, utc_us(), true);
+    unsigned files = room_files(".mp4")->count;
+    file_faults_space(0);
+    room_record(1);
+    room_wait(60 * US_PER_S);
+    assert_string_equal(room_stats().problem, "disk_full");
+    assert_true(room_files(".mp4")->count >= files);
+    assert_true(is_there(from_us));
+    file_faults_space(SIZE_MAX);
+    room_wait(60 * US_PER_S);
+    room_align();
+    room_record(2);
+    assert_null(room_stats().problem);
+    room_close();
+}
+
+TEST_MAIN(TEST(retention_keeps_what_is_locked),
+          TEST(retention_full_disk_of_locked_files_stops_with_a_reason),
+          TEST(retention_removes_by_age), TEST(retention_removes_by_size_and_keeps_the_newest),
           TEST(retention_removes_empty_folders_up_to_the_stream),
           TEST(retention_file_being_written_is_rolled_first),
           TEST(retention_full_disk_removes_the_oldest_first), TEST(retention_default_is_97_percent),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The API over HTTP: fields and units, pages of the list, names with '/', secrets, the archive.
 #include "server_fixture.h"
+#include "temp_folder.h"
 
 #include "media/track.h"
 #include "stream/history.h"
@@ -219,6 +220,7 @@ static void api_server_tells_itself(void **state)
 #define AT_US (1700000000 * US_PER_S)
 static const struct history_range past_ranges[] = {
     {AT_US, AT_US + 100 * US_PER_S + 1, REASON_NONE},
+    {AT_US + 100 * US_PER_S + 1, AT_US + 200 * US_PER_S, REASON_SOURCE_LOST},
     {AT_US + 200 * US_PER_S, AT_US + 5 * 86400 * US_PER_S, REASON_NONE},
 };
 
@@ -238,7 +240,7 @@ struct past {
 static void past_answer(void *arg)
 {
     struct past *past = arg;
-    past->done(past->arg, 0, past_ranges, 2);
+    past->done(past->arg, 0, past_ranges, 3);
 }
 
 static struct history_request *past_ask(struct history *history, const struct history_via *via,
@@ -265,7 +267,7 @@ static void past_cancel(struct history_request *request)
 static bool past_summary(struct history *history, struct history_range *whole, uint64_t *bytes)
 {
     (void)history;
-    *whole = (struct history_range){past_ranges[0].from_us, past_ranges[1].to_us, REASON_NONE};
+    *whole = (struct history_range){past_ranges[0].from_us, past_ranges[2].to_us, REASON_NONE};
     *bytes = 1;
     return true;
 }
@@ -327,7 +329,17 @@ static void api_recording_status_ranges_are_exact_or_whole_hours(void **state)
     assert_int_equal(json_integer_value(json_at(json, "0.ranges.0.duration")), 101);
     assert_int_equal(json_array_size(json_at(json, "0.ranges")), 2);
     assert_null(json_at(json, "0.warning"));
+    assert_int_equal(json_array_size(json_at(json, "0.holes")), 1);
+    assert_string_equal(json_text_at(json, "0.holes.0.reason"), "source_lost");
     json_decref(json);
+    json =
+        fixture_json(&fixture, "/streamer/api/v3/streams/a/dvr/ranges?from=1700000000&to=now", 200);
+    assert_int_equal(json_array_size(json_at(json, "ranges")), 2);
+    assert_string_equal(json_text_at(json, "holes.0.reason"), "source_lost");
+    assert_int_equal((int)json_real_value(json_at(json, "holes.0.duration")), 99);
+    json_decref(json);
+    json_decref(fixture_json(&fixture, "/streamer/api/v3/streams/a/dvr/ranges?from=x", 400));
+    json_decref(fixture_json(&fixture, "/streamer/api/v3/streams/b/dvr/ranges", 404));
     // Longer: whole hours, joined, and said so; all of it when nothing is asked for.
     json = fixture_json(&fixture, "/a/recording_status.json?request=ranges", 200);
     assert_true(past.from_us == AT_US);
@@ -372,9 +384,55 @@ static void api_recording_status_of_a_client_that_left_is_cancelled(void **state
     loop_fixture_free(&loop);
 }
 
-TEST_MAIN(TEST(api_stream_tells_state_and_tracks), TEST(api_stream_on_demand_is_not_started),
-          TEST(api_stream_secrets_are_masked), TEST(api_streams_pages_walk_all_of_them),
-          TEST(api_streams_cursor_outlives_its_stream), TEST(api_bad_questions_get_a_reason),
-          TEST(api_server_tells_itself), TEST(api_recording_status_tells_the_whole),
+#define LOCKS "/streamer/api/v3/streams/shop/cam/dvr/locks"
+
+// peers.md 1.3, pins: what is locked, and who may lock.
+static void api_locks_are_set_and_taken_away(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_fixture_new();
+    struct fixture fixture;
+    struct temp_folder folder;
+    char form[512];
+    temp_folder_make(&folder);
+    text_format(form, sizeof form,
+                "http 127.0.0.1:$; stream a { input count://1; }"
+                "stream shop/cam { input count://1; dvr %s; }",
+                folder.path);
+    fixture_start(&fixture, loop, table, form);
+    json_t *json = fixture_json_of(&fixture, "POST", LOCKS "?from=1700000000&duration=60", "", 200);
+    assert_int_equal(json_integer_value(json_at(json, "locks.0.from")), 1700000000);
+    assert_int_equal(json_integer_value(json_at(json, "locks.0.duration")), 60);
+    json_decref(json);
+    json = fixture_json_of(&fixture, "DELETE", LOCKS "?from=1700000020&to=1700000030", "", 200);
+    assert_int_equal(json_array_size(json_at(json, "locks")), 2);
+    json_decref(json);
+    json = fixture_json(&fixture, LOCKS, 200);
+    assert_int_equal(json_integer_value(json_at(json, "locks.1.from")), 1700000030);
+    json_decref(json);
+    // A page of another site, in a browser on this machine.
+    json_decref(fixture_json_of(&fixture, "POST", LOCKS "?from=1&duration=2",
+                                "Origin: http://elsewhere\r\n", 403));
+    static const char *const bad[] = {"", "?from=x&duration=5", "?from=5", "?from=5&duration=0",
+                                      "?from=9&to=8"};
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char path[128];
+        text_format(path, sizeof path, LOCKS "%s", bad[i]);
+        json_decref(fixture_json_of(&fixture, "POST", path, "", 400));
+    }
+    json_decref(fixture_json_of(&fixture, "POST",
+                                "/streamer/api/v3/streams/a/dvr/locks?from=1&duration=2", "", 404));
+    json_decref(fixture_json_of(&fixture, "POST", "/streamer/api/v3/streams/a", "", 404));
+    fixture_stop(&fixture);
+    loop_fixture_settle(loop);
+    loop_fixture_free(&loop);
+    temp_folder_remove(&folder);
+}
+
+TEST_MAIN(TEST(api_locks_are_set_and_taken_away), TEST(api_stream_tells_state_and_tracks),
+          TEST(api_stream_on_demand_is_not_started), TEST(api_stream_secrets_are_masked),
+          TEST(api_streams_pages_walk_all_of_them), TEST(api_streams_cursor_outlives_its_stream),
+          TEST(api_bad_questions_get_a_reason), TEST(api_server_tells_itself),
+          TEST(api_recording_status_tells_the_whole),
           TEST(api_recording_status_ranges_are_exact_or_whole_hours),
           TEST(api_recording_status_of_a_client_that_left_is_cancelled))

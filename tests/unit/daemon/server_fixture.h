@@ -136,12 +136,14 @@ static inline void answer_closed(void *arg, enum reason reason)
     ((struct answer *)arg)->closed = true;
 }
 
-// Free answer->text.
-static inline void fixture_get(struct fixture *fixture, const char *path, struct answer *answer)
+// Free answer->text. headers: lines, each with its end; "" none.
+static inline void fixture_ask(struct fixture *fixture, const char *method, const char *path,
+                               const char *headers, struct answer *answer)
 {
     static const struct conn_events events = {.on_data = answer_data, .on_closed = answer_closed};
     char request[1024];
-    text_format(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: a\r\n\r\n", path);
+    text_format(request, sizeof(request), "%s %s HTTP/1.0\r\nHost: a\r\n%s\r\n", method, path,
+                headers);
     *answer = (struct answer){0};
     answer->conn = conn_connect(fixture->loop, "127.0.0.1", (uint16_t)fixture->port, NULL,
                                 5 * US_PER_S, &events, answer);
@@ -154,18 +156,29 @@ static inline void fixture_get(struct fixture *fixture, const char *path, struct
     answer->body += 4;
 }
 
+static inline void fixture_get(struct fixture *fixture, const char *path, struct answer *answer)
+{
+    fixture_ask(fixture, "GET", path, "", answer);
+}
+
 // The JSON of an answer with that status; decref it.
-static inline json_t *fixture_json(struct fixture *fixture, const char *path, int status)
+static inline json_t *fixture_json_of(struct fixture *fixture, const char *method, const char *path,
+                                      const char *headers, int status)
 {
     struct answer answer;
     json_error_t error;
-    fixture_get(fixture, path, &answer);
+    fixture_ask(fixture, method, path, headers, &answer);
     assert_int_equal(answer.status, status);
     json_t *json = json_loads(answer.body, JSON_REJECT_DUPLICATES, &error);
     if (!json)
         fail_msg("%s: %s in %s", path, error.text, answer.body);
     mem_free(answer.text);
     return json;
+}
+
+static inline json_t *fixture_json(struct fixture *fixture, const char *path, int status)
+{
+    return fixture_json_of(fixture, "GET", path, "", status);
 }
 
 // A member by its path: "stats.status", "streams.0.name".

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// The archive of a stream by the API: /streamer/api/v3/streams/NAME/dvr/ranges and .../dvr/locks,
+// and who may change something.
+#include <string.h>
+
+#include "api.h"
+#include "archive/archive.h"
+#include "base/clock.h"
+#include "base/json_write.h"
+#include "base/text.h"
+#include "base/writer.h"
+#include "http/http.h"
+#include "server.h"
+
+// Nothing is locked for longer than a century: a number typed wrong.
+#define DURATION_MAX_S 3155760000LL
+
+static bool is_local(const struct address *peer)
+{
+    if (peer->length == 0)
+        return false;
+    if (peer->any.sa_family == AF_INET)
+        return ntohl(peer->v4.sin_addr.s_addr) >> 24 == 127;
+    return peer->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&peer->v6.sin6_addr);
+}
+
+bool api_may_change(struct http_request *request)
+{
+    bool may = is_local(http_peer(request)) && !http_header(request, "Origin");
+    if (!may)
+        http_respond_error(request, 403, "changes are taken from this machine itself only");
+    return may;
+}
+
+// The stream of "NAME/dvr/what"; NULL when the path does not end so, or there is no such stream.
+static struct stream *stream_of(struct server *server, const struct http_request *request,
+                                const char *what)
+{
+    char name[STREAM_NAME_MAX], tail[32];
+    const char *path = http_prefix(request);
+    (void)text_format(tail, sizeof tail, "/dvr/%s", what);
+    size_t length = strlen(path), rest = strlen(tail);
+    if (length <= rest || strcmp(path + length - rest, tail) != 0 ||
+        !text_copy_n(name, sizeof name, path, length - rest))
+        return NULL;
+    return streams_get(server->streams, name);
+}
+
+static void json_lock(void *arg, int64_t from_us, int64_t to_us)
+{
+    struct json *json = arg;
+    json_object_begin(json);
+    json_key_int(json, "from", from_us / US_PER_S);
+    json_key_int(json, "duration", (to_us - from_us) / US_PER_S);
+    json_object_end(json);
+}
+
+static void respond_locks(struct stream *stream, struct http_request *request)
+{
+    struct writer out;
+    struct json json;
+    writer_init(&out, 256);
+    json_init(&json, &out);
+    json_object_begin(&json);
+    json_key(&json, "locks");
+    json_array_begin(&json);
+    archive_locks(stream, json_lock, &json);
+    json_array_end(&json);
+    json_object_end(&json);
+    api_respond(request, 200, &out);
+}
+
+bool api_dvr_get(struct server *server, struct http_request *request)
+{
+    struct stream *stream = stream_of(server, request, "ranges");
+    if (stream) {
+        api_dvr_ranges(stream, request);
+        return true;
+    }
+    stream = stream_of(server, request, "locks");
+    if (stream)
+        respond_locks(stream, request);
+    return stream != NULL;
+}
+
+// from=SECONDS&duration=SECONDS, or to= in place of duration.
+static bool query_stretch(struct http_request *request, int64_t *from_us, int64_t *to_us)
+{
+    char text[32];
+    int64_t duration_s;
+    if (!api_query_time(request, "from", -1, from_us) || *from_us < 0 ||
+        !api_query_time(request, "to", -1, to_us))
+        return false;
+    if (http_query_get(request, "duration", text, sizeof(text))) {
+        if (text_to_int(text, 1, DURATION_MAX_S, &duration_s) != 0)
+            return false;
+        *to_us = *from_us + duration_s * US_PER_S;
+    }
+    return *to_us > *from_us;
+}
+
+static void handle_change(void *arg, struct http_request *request)
+{
+    int64_t from_us, to_us;
+    struct stream *stream = stream_of(arg, request, "locks");
+    if (!api_may_change(request))
+        return;
+    if (!stream) {
+        http_respond_error(request, 404, "there is nothing of that name that can be changed");
+        return;
+    }
+    if (!query_stretch(request, &from_us, &to_us)) {
+        http_respond_error(request, 400, "from and duration are seconds, or from and to");
+        return;
+    }
+    int err = archive_lock(stream, from_us, to_us, http_method(request) == HTTP_POST);
+    if (err == 0)
+        respond_locks(stream, request);
+    else if (err == ERR_NOT_FOUND)
+        http_respond_error(request, 404, "the stream has no archive on this server");
+    else
+        http_respond_error(request, 409, "there are too many locks of this stream");
+}
+
+const struct http_route api_dvr_routes[] = {
+    {"/streamer/api/v3/streams/*", HTTP_POST | HTTP_DELETE, handle_change},
+    {NULL, 0, NULL},
+};
