@@ -74,7 +74,7 @@ struct file_op *file_read(struct file *file, uint64_t offset, size_t length, fil
 // Only when the bytes are in the page cache: 0 and *out (count one; fewer bytes at the end of
 // file), else ERR_AGAIN. Never waits.
 MUST_USE int file_read_cached(struct file *file, uint64_t offset, size_t length, struct buf **out);
-struct file_op *file_sync(struct file *file, file_done_fn done, void *arg); // fdatasync
+struct file_op *file_sync(struct file *file, file_done_fn done, void *arg); // a folder: fsync
 struct file_op *file_truncate(struct file *file, uint64_t length, file_done_fn done, void *arg);
 // ERR_LIMIT when the file is longer than `most`.
 struct file_op *file_read_whole(struct file_queue *queue, const char *path, size_t most,
@@ -92,12 +92,20 @@ struct file_op *file_remove(struct file_queue *queue, const char *path, const ch
 struct file_op *file_make_folders(struct file_queue *queue, const char *path, file_done_fn done,
                                   void *arg);
 // data = lines "d name\n" or "f name size\n" sorted by name, of one folder; names with control
-// characters and other kinds are left out. ERR_LIMIT beyond 64 MB.
+// characters and other kinds are left out. A name that cannot be looked at is an error, unless it
+// is gone by then. ERR_LIMIT beyond 64 MB.
 struct file_op *file_list(struct file_queue *queue, const char *path, file_done_fn done, void *arg);
 // Fill of the file system that holds path: value = per mille used; data = three u64 in host order:
 // total bytes, free bytes for us, device number.
 struct file_op *file_disk_usage(struct file_queue *queue, const char *path, file_done_fn done,
                                 void *arg);
+// What path lies on, of which only a part may exist: value = the length of its beginning where the
+// file system under it is mounted (1: "/"); data = two u64 in host order: the device under it and
+// the one of "/".
+struct file_op *file_mount(struct file_queue *queue, const char *path, file_done_fn done,
+                           void *arg);
+// The same, blocking: before the loop runs, or in a worker. 0 or ERR_IO.
+MUST_USE int file_mount_now(const char *path, uint64_t device[2], size_t *mount);
 // Runs fn(fn_arg) in a worker: for work that must read many files (recovery). fn touches only what
 // fn_arg points to, and may call pure functions of base (bytes, code, text) but nothing that
 // allocates with base/mem or logs. value = what fn returned (negative: err, an ERR_ code).

@@ -19,7 +19,7 @@ struct file_calls {
     ssize_t (*write_at)(int descriptor, const struct iovec *vectors, int count, uint64_t offset);
     ssize_t (*read_at)(int descriptor, void *data, size_t length, uint64_t offset);
     ssize_t (*read_now)(int descriptor, void *data, size_t length, uint64_t offset); // RWF_NOWAIT
-    int (*sync)(int descriptor);                                                     // fdatasync
+    int (*sync)(int descriptor); // fdatasync; of a folder fsync
     int (*truncate)(int descriptor, uint64_t length);
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
@@ -31,6 +31,8 @@ struct file_calls {
     int (*scandir)(const char *path, struct dirent ***entries,
                    int (*wanted)(const struct dirent *entry),
                    int (*compare)(const struct dirent **a, const struct dirent **b));
+    // statx: whether something is mounted at the path itself, and the device it is on.
+    int (*mounted_at)(const char *path, bool *mounted, uint64_t *device);
 };
 
 extern const struct file_calls file_calls_system;

@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "fstab_parse.h"
 #include "opened.h"
 #include "volume.h"
 
@@ -32,6 +33,8 @@
 
 enum reason archive_reason_of(int os_error)
 {
+    if (os_error == ETIMEDOUT)
+        return REASON_DISK_SLOW;
     return os_error == ENOSPC || os_error == EDQUOT ? REASON_DISK_FULL : REASON_IO;
 }
 
@@ -66,11 +69,12 @@ void archive_place_changed(struct archive *archive, const struct place *place, i
     bool any = false, all = true;
     for (unsigned i = 0; i < archive->places; i++) {
         any |= archive->place[i].state == PLACE_LISTED;
-        all &= archive->place[i].state != PLACE_OPENING;
+        all &= archive->place[i].state != PLACE_OPENING ||
+               archive->place[i].disk->problem != REASON_NONE; // without an answer so far
     }
-    if (place->state == PLACE_LISTED)
-        archive_set_problem(archive, REASON_NONE, 0);
-    else if (!any)
+    if (!any && place->disk->problem == REASON_UNMOUNTED)
+        archive_set_problem(archive, REASON_UNMOUNTED, 0);
+    else if (!any && place->state == PLACE_FAILED)
         archive_set_problem(archive, archive_reason_of(os_error), os_error);
     archive->listed |= any && all;
     if (archive->listed)
@@ -82,12 +86,31 @@ void archive_place_changed(struct archive *archive, const struct place *place, i
 
 struct place *archive_write_place(struct archive *archive)
 {
+    struct place *worse = NULL;
     for (unsigned i = 0; i < archive->places; i++) {
         struct place *place = &archive->place[i];
-        if (place->state != PLACE_FAILED)
+        if (place->state == PLACE_FAILED || place->disk->problem == REASON_UNMOUNTED)
+            continue;
+        if (place->disk->problem == REASON_NONE)
             return place->state == PLACE_LISTED ? place : NULL;
+        if (place->state == PLACE_LISTED && !worse)
+            worse = place;
     }
-    return NULL;
+    return worse;
+}
+
+void archive_disk_changed(struct archive *archive, struct place *place, bool forget)
+{
+    if (archive->waits || !archive->stream)
+        return;
+    if (forget || place->disk->problem != REASON_NONE)
+        recorder_disk_failed(&archive->recorder, place, forget);
+    if (forget)
+        place_forget(place);
+    if (place->state != PLACE_LISTED && !place->opening)
+        place_open(place);
+    else
+        archive_place_changed(archive, place, 0);
 }
 
 void archive_path(const struct archive *archive, struct hour_name name, const char *extension,
@@ -112,21 +135,6 @@ static bool folders_meet(const struct archive *a, const struct archive *b)
     return false;
 }
 
-static bool is_opened(const struct archive *archive)
-{
-    if (archive->journal.state == JOURNAL_LOADING)
-        return true;
-    for (unsigned i = 0; i < archive->places; i++)
-        if (archive->place[i].state != PLACE_OPENING || archive->place[i].opening)
-            return true;
-    return false;
-}
-
-static void on_journal(void *arg)
-{
-    place_open(&((struct archive *)arg)->place[0]);
-}
-
 static void archive_open(struct archive *archive)
 {
     LIST_FOREACH(&archive->owner->archives, it, after)
@@ -134,15 +142,12 @@ static void archive_open(struct archive *archive)
         const struct archive *other = LIST_OWNER(it, struct archive, node);
         if (other == archive)
             break;
-        if (folders_meet(other, archive))
+        archive->waits = folders_meet(other, archive);
+        if (archive->waits)
             return; // opened when that one is gone
     }
-    // The journal lies beside the first one's years.
-    if (archive->journal.state == JOURNAL_NEW)
-        journal_load(&archive->journal, on_journal, archive);
-    else
-        on_journal(archive);
-    for (unsigned i = 1; i < archive->places; i++)
+    archive->waits = false;
+    for (unsigned i = 0; i < archive->places; i++)
         place_open(&archive->place[i]);
 }
 
@@ -169,7 +174,7 @@ static void open_waiting(struct archives *owner)
     LIST_FOREACH(&owner->archives, it, after)
     {
         struct archive *archive = LIST_OWNER(it, struct archive, node);
-        if (!is_opened(archive) && !timeout_active(&archive->place[0].again))
+        if (archive->waits)
             archive_open(archive);
     }
 }
@@ -287,6 +292,8 @@ static void set_limits(struct archive *archive, const struct dvr_conf *dvr)
     archive->depth_us = dvr->depth_s * US_PER_S;
     archive->percent = dvr->percent ? dvr->percent : DVR_PERCENT;
     archive->size_bytes = dvr->size_bytes;
+    for (unsigned i = 0; i < archive->places; i++)
+        archive->place[i].disk->must_be_mounted |= dvr->mounted;
     archive->sync_us = dvr->sync_us ? dvr->sync_us : DVR_SYNC_US;
 }
 
@@ -402,6 +409,7 @@ struct archives *archives_new(struct loop *loop)
 {
     struct archives *archives = mem_alloc(sizeof *archives);
     archives->loop = loop;
+    archives->fstab = "/etc/fstab";
     list_init(&archives->disks);
     list_init(&archives->archives);
     list_init(&archives->opened);
@@ -460,7 +468,8 @@ bool archives_flush(struct archives *archives, int64_t timeout_us)
     {
         struct disk *disk = LIST_OWNER(it, struct disk, node);
         if (is_opening(disk)) // what waits for the listing
-            all &= file_queue_flush(disk->reads, left_until(until_us));
+            all &= file_queue_flush(disk->chores, left_until(until_us)) &&
+                   file_queue_flush(disk->reads, left_until(until_us));
         all &= file_queue_flush(disk->writes, left_until(until_us));
     }
     LIST_FOREACH(&archives->archives, it, after)
@@ -566,6 +575,26 @@ static bool make_folder(const char *path)
             return true;
         *at = here;
     }
+}
+
+bool archive_path_mounted(const char *path, bool must)
+{
+    enum { FSTAB_READ_MAX = 64 << 10 };
+    char tidy[HOUR_PATH];
+    size_t mount, belongs = 0;
+    uint64_t device[2];
+    path_tidy(tidy, path);
+    int descriptor = open("/etc/fstab", O_RDONLY | O_CLOEXEC);
+    if (descriptor >= 0) {
+        struct buf *text = buf_new(FSTAB_READ_MAX);
+        ssize_t got = read(descriptor, text->data, text->capacity);
+        text->length = got > 0 ? (size_t)got : 0;
+        belongs = fstab_mount_point(buf_bytes(text), tidy);
+        buf_unref(&text);
+        (void)close(descriptor);
+    }
+    return file_mount_now(tidy, device, &mount) != 0 ||
+           disk_is_its_own(mount, device, belongs, must);
 }
 
 bool archive_path_usable(const char *path, char *why, size_t room)

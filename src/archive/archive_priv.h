@@ -34,6 +34,7 @@ struct archives {
     struct list disks, archives;
     struct list opened; // struct opened, least recently used first
     unsigned requests;  // of all archives
+    const char *fstab;  // its path: tests have another
     struct timeout retention;
 };
 
@@ -50,6 +51,7 @@ struct archive {
     unsigned percent;
     uint64_t size_bytes;
     int64_t sync_us;
+    bool waits;          // for an earlier archive of its folder, before anything is opened
     bool listed;         // what can be listed is; before that requests wait
     enum reason problem; // REASON_NONE: well
     struct hours hours;
@@ -73,7 +75,10 @@ void archive_mark(struct archive *archive, enum reason reason);
 void archive_close(struct archive *archive); // the stream lets go of its history
 // A place has been listed, or could not be (os_error says why).
 void archive_place_changed(struct archive *archive, const struct place *place, int os_error);
-// Where the next hour file belongs; NULL: nowhere yet.
+// Its disk failed, works again or was looked at. forget: what is there is not what was there.
+void archive_disk_changed(struct archive *archive, struct place *place, bool forget);
+// Where the next hour file belongs: the first place that works; where none does, the first that can
+// be tried. NULL: nowhere yet.
 struct place *archive_write_place(struct archive *archive);
 // Where an hour file (extension "mp4", "idx") is, and the disk it is on.
 void archive_path(const struct archive *archive, struct hour_name name, const char *extension,

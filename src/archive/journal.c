@@ -393,7 +393,9 @@ static void run(void *arg)
         archive_check_gone(journal->archive);
         return;
     }
-    if (journal->length > 0 && (journal->stale || has_spare(journal)))
+    if (journal->archive->place[0].disk->problem == REASON_UNMOUNTED)
+        op = NULL; // what is there now is not its disk
+    else if (journal->length > 0 && (journal->stale || has_spare(journal)))
         op = replace(journal);
     else if (!journal->file)
         op = open_file(journal);
@@ -404,7 +406,7 @@ static void run(void *arg)
     if (op)
         begin(journal);
     else
-        timeout_start(&journal->again, US_PER_S); // the queue is full
+        timeout_start(&journal->again, US_PER_S); // the queue is full, or the disk away
 }
 
 int journal_add(struct journal *journal, const struct journal_record *record)

@@ -77,15 +77,52 @@ static void on_listed(void *arg, int err, int os_error)
         log_info(archive->log_name, "archive open path=%s files=%u bytes=%llu", place->folder,
                  archive->hours.count, (unsigned long long)archive->hours.bytes);
         recover_newest(place);
+        if (!archive->recorder.volume)
+            archive_set_problem(archive, REASON_NONE, 0);
     }
+    disk_look(place->disk); // what was listed may be what lies behind the mount
     archive_place_changed(archive, place, os_error);
+}
+
+static void on_journal(void *arg)
+{
+    place_open(arg);
 }
 
 void place_open(struct place *place)
 {
+    timeout_stop(&place->again);
+    if (!place->disk->looked)
+        return;
+    if (place->disk->problem == REASON_UNMOUNTED) {
+        place->state = PLACE_FAILED;
+        archive_place_changed(place->archive, place, 0);
+        return;
+    }
+    // The journal lies beside the first one's years.
+    if (place->number == 0 && place->archive->journal.state != JOURNAL_READY) {
+        journal_load(&place->archive->journal, on_journal, place);
+        disk_watch(place->disk);
+        return;
+    }
     place->opening = tree_list(place, on_listed, place);
     if (!place->opening)
         timeout_start(&place->again, AGAIN_US);
+    disk_watch(place->disk);
+}
+
+void place_forget(struct place *place)
+{
+    struct archive *archive = place->archive;
+    opened_forget(&place->recovering_waiter);
+    opened_put(&place->recovering);
+    tree_cancel(&place->opening);
+    for (unsigned i = 0; i < archive->hours.count; i++)
+        if (archive->hours.hour[i].disk == place->number)
+            opened_drop(archive, hour_name_of(&archive->hours.hour[i]));
+    hours_remove_disk(&archive->hours, place->number);
+    place->state = PLACE_FAILED;
+    place->synced_day = -1;
 }
 
 void place_give_up(struct place *place)

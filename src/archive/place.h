@@ -30,8 +30,11 @@ struct place {
 
 void place_init(struct place *place, struct archive *archive, uint8_t number, const char *path);
 void place_fini(struct place *place);
-// Lists it: archive_place_changed in a later turn.
+// Lists it: archive_place_changed, perhaps at once. Waits for the first look at the disk, which
+// calls it again.
 void place_open(struct place *place);
+// Its files are not there any more; it is FAILED until it is opened again.
+void place_forget(struct place *place);
 // What is not listed will not be: it counts as listed, so that what was taken can be written.
 void place_give_up(struct place *place);
 

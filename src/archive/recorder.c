@@ -309,6 +309,7 @@ static void begin_volume(struct recorder *recorder, struct place *place,
 {
     int64_t start_us = item->info.utc_start_us;
     set_disk(recorder, place->disk);
+    disk_watch(place->disk);
     recorder->roll = false;
     recorder->last_start_us = -1;
     recorder->opening = volume_open(place, item->tracks, start_us) != NULL;
@@ -437,6 +438,8 @@ void recorder_run(struct recorder *recorder)
             drop_headless(recorder);
         } else if (first && recorder->volume && must_roll(recorder, item)) {
             end_volume(recorder);
+        } else if (first && !recorder->volume && !disk_is_fresh(place->disk)) {
+            break; // goes on with archive_disk_changed
         } else if (first && !recorder->volume) {
             begin_volume(recorder, place, item);
         } else if (!recorder->volume) {
@@ -448,6 +451,7 @@ void recorder_run(struct recorder *recorder)
                 recorder_volume_appended(recorder, recorder->volume, recorder->volume->end);
             } else if (volume_append(recorder->volume, &chain)) {
                 recorder->appending = true;
+                disk_watch(recorder->disk);
             } else {
                 return_flight(recorder);
                 timeout_start(&recorder->retry, BUSY_US);
@@ -505,6 +509,16 @@ static void arm_sync(struct recorder *recorder)
 
 // ---- from the volumes --------------------------------------------------------------------------
 
+// Another disk does not have to wait for the one that failed.
+static void take_over(struct recorder *recorder)
+{
+    const struct place *place = archive_write_place(recorder->archive);
+    if (place && place->disk != recorder->disk && place->disk->problem == REASON_NONE) {
+        backoff_reset(&recorder->backoff);
+        recorder_retry(recorder);
+    }
+}
+
 static void try_again(struct recorder *recorder, int os_error)
 {
     struct archive *archive = recorder->archive;
@@ -513,9 +527,12 @@ static void try_again(struct recorder *recorder, int os_error)
         archive_check_gone(archive);
         return;
     }
+    bool full = os_error == ENOSPC || os_error == EDQUOT;
+    struct disk *disk = recorder->disk;
     timeout_start(&recorder->retry, backoff_next_us(&recorder->backoff));
-    if (os_error == ENOSPC)
-        (void)retention_make_room(recorder->disk);
+    if (!full || !retention_make_room(disk))
+        disk_failed(disk, archive_reason_of(os_error), os_error);
+    take_over(recorder);
 }
 
 static void note_error(struct recorder *recorder, int os_error)
@@ -577,6 +594,28 @@ void recorder_volume_failed(struct recorder *recorder, struct volume *volume, in
     return_flight(recorder);
     drop_headless(recorder);
     try_again(recorder, os_error);
+}
+
+void recorder_disk_failed(struct recorder *recorder, const struct place *place, bool must)
+{
+    const struct place *other = archive_write_place(recorder->archive);
+    if (!must && (!other || other == place))
+        return;
+    int os_error = place->disk->problem == REASON_DISK_SLOW ? ETIMEDOUT : EIO;
+    LIST_FOREACH(&recorder->volumes, it, after)
+    {
+        struct volume *volume = LIST_OWNER(it, struct volume, node);
+        if (volume->place != place)
+            continue;
+        if (volume->state == VOLUME_OPENING) {
+            volume_abandon(volume);
+            recorder->opening = false;
+            loop_defer(recorder->archive->owner->loop, &recorder->run, on_run, recorder);
+        } else if (volume == recorder->volume) {
+            volume_fail(volume, os_error);
+        }
+    }
+    take_over(recorder);
 }
 
 void recorder_volume_gone(struct recorder *recorder)

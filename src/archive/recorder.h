@@ -17,6 +17,7 @@
 
 struct archive;
 struct disk;
+struct place;
 struct volume;
 
 // NONE -> TAKING (part 0 came), or MISSED (a later one: we came in the middle, and take it whole
@@ -68,6 +69,9 @@ void recorder_retry(struct recorder *recorder);
 // Until a stream's next moment to sync: multiples of the interval, shifted by its name, so that a
 // disk with many streams is not asked for everything at once.
 int64_t recorder_sync_in_us(const char *name, int64_t every_us, int64_t at_us);
+
+// The disk of a place does not work: leaves it where there is another, or must.
+void recorder_disk_failed(struct recorder *recorder, const struct place *place, bool must);
 
 // From volume.c. volume NULL: it could not be opened, os_error says why.
 void recorder_volume_opened(struct recorder *recorder, struct volume *volume, int os_error);

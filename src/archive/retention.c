@@ -50,9 +50,9 @@ bool retention_remove(struct archive *archive, struct hour *hour)
     opened_drop(archive, removal->name);
     hours_remove(&archive->hours, hour);
     archive_path(archive, removal->name, "idx", path);
-    (void)file_remove(place->disk->writes, path, NULL, NULL, NULL);
+    (void)file_remove(place->disk->chores, path, NULL, NULL, NULL);
     archive_path(archive, removal->name, "mp4", path);
-    if (file_remove(place->disk->writes, path, place->folder, on_removed, removal)) {
+    if (file_remove(place->disk->chores, path, place->folder, on_removed, removal)) {
         archive->ops++;
         log_info(archive->log_name, "removed file=%s bytes=%llu", path,
                  (unsigned long long)removal->bytes);
@@ -181,8 +181,9 @@ void retention_tick(void *arg)
     LIST_FOREACH(&archives->disks, it, after)
     {
         struct disk *disk = LIST_OWNER(it, struct disk, node);
+        disk_look(disk);
         if (!disk->checking)
-            disk->checking = file_disk_usage(disk->writes, disk->path, on_usage, disk) != NULL;
+            disk->checking = file_disk_usage(disk->chores, disk->path, on_usage, disk) != NULL;
     }
     if (!list_empty(&archives->archives))
         timeout_start(&archives->retention, RETENTION_US);

@@ -76,6 +76,13 @@ static void on_open(void *arg, const struct file_result *result)
     struct volume *volume = arg;
     struct archive *archive = volume->archive;
     volume->ops--;
+    if (volume->state == VOLUME_FAILED) { // abandoned
+        volume->data = result->file;
+        if (result->err == 0)
+            remove_empty(volume);
+        gone(volume);
+        return;
+    }
     if (result->err == ERR_EXISTS && volume->name.suffix < HOUR_SUFFIX_MAX) {
         volume->name.suffix++;
         if (!submit_open(volume))
@@ -133,6 +140,12 @@ struct volume *volume_open(struct place *place, struct tracks *tracks, int64_t s
         return volume;
     drop(volume);
     return NULL;
+}
+
+void volume_abandon(struct volume *volume)
+{
+    ENSURE(volume->state == VOLUME_OPENING);
+    volume->state = VOLUME_FAILED;
 }
 
 // ---- appending ---------------------------------------------------------------------------------

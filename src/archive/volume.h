@@ -57,6 +57,8 @@ void volume_sync(struct volume *volume);
 void volume_finish(struct volume *volume);
 // Nothing that is in memory about it is believed any more. Calls recorder_volume_failed.
 void volume_fail(struct volume *volume, int os_error);
+// Of one that is being opened: it is not wanted any more. recorder_volume_opened is not called.
+void volume_abandon(struct volume *volume);
 // At once, when the queues are going and call back no more.
 void volume_free(struct volume *volume);
 

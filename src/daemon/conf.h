@@ -58,8 +58,9 @@ void conf_leave_out(struct conf *conf, struct conf_stream *stream);
 // Whether they can be found or made is asked of the disk, apart from the rest because it may wait.
 struct conf_paths {
     struct conf_path {
-        char *path; // owned
-        bool usable;
+        char *path;         // owned
+        bool mounted;       // the word of its line: it must be
+        bool usable, waits; // waits: for its file system to be mounted
         char why[128];
     } * item;
     size_t count;

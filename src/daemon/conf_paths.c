@@ -19,7 +19,8 @@ static void paths_add(struct conf_paths *paths, struct map *seen, const struct d
         if (map_set(seen, dvr->path[i], paths))
             continue;
         paths->item = mem_resize(paths->item, (paths->count + 1) * sizeof(paths->item[0]));
-        paths->item[paths->count++] = (struct conf_path){.path = mem_strdup(dvr->path[i])};
+        paths->item[paths->count++] =
+            (struct conf_path){.path = mem_strdup(dvr->path[i]), .mounted = dvr->mounted};
     }
 }
 
@@ -50,8 +51,21 @@ void conf_paths_check(struct conf_paths *paths)
 {
     for (size_t i = 0; i < paths->count; i++) {
         struct conf_path *item = &paths->item[i];
-        item->usable = archive_path_usable(item->path, item->why, sizeof(item->why));
+        item->waits = !archive_path_mounted(item->path, item->mounted);
+        item->usable = item->waits || archive_path_usable(item->path, item->why, sizeof(item->why));
     }
+}
+
+static void warn_waiting(const struct conf_paths *paths, const struct dvr_conf *dvr,
+                         const struct conf_place *at, struct conf_problems *problems)
+{
+    for (size_t i = 0; i < paths->count; i++)
+        for (unsigned k = 0; k < dvr->path_count; k++)
+            if (paths->item[i].waits && strcmp(paths->item[i].path, dvr->path[k]) == 0)
+                conf_warning(problems, at,
+                             "found nothing mounted at archive path '%s', expected the file system "
+                             "that belongs there (it is not used before)",
+                             dvr->path[k]);
 }
 
 static const struct conf_path *find_bad(const struct conf_paths *paths, const char *path)
@@ -71,6 +85,7 @@ static bool path_bad(const struct conf_paths *paths, const struct dvr_conf *dvr,
     static const char text[] = "found archive path '%s', expected a folder that can be found or "
                                "made, and written (%s)";
     unsigned bad = 0;
+    warn_waiting(paths, dvr, at, problems);
     for (unsigned i = 0; i < dvr->path_count; i++)
         bad += find_bad(paths, dvr->path[i]) != NULL;
     for (unsigned i = 0; bad > 0 && i < dvr->path_count; i++) {

@@ -488,6 +488,11 @@ struct file_op *file_disk_usage(struct file_queue *queue, const char *path, file
     return submit_path(path_op(queue, FILE_DISK_USAGE, path, done, arg));
 }
 
+struct file_op *file_mount(struct file_queue *queue, const char *path, file_done_fn done, void *arg)
+{
+    return submit_path(path_op(queue, FILE_MOUNT, path, done, arg));
+}
+
 struct file_op *file_run(struct file_queue *queue, int64_t (*fn)(void *fn_arg), void *fn_arg,
                          file_done_fn done, void *arg)
 {

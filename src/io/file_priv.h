@@ -24,6 +24,7 @@ enum file_kind {
     FILE_MAKE_FOLDERS,
     FILE_LIST,
     FILE_DISK_USAGE,
+    FILE_MOUNT,
     FILE_RUN,
 };
 

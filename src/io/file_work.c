@@ -63,13 +63,31 @@ static int system_fstat(int descriptor, struct stat *out)
     return fstat(descriptor, out);
 }
 
+// Names of files live in their folder's data: fdatasync may leave some of what it needs behind.
+static int system_sync(int descriptor)
+{
+    struct stat found;
+    bool folder = fstat(descriptor, &found) == 0 && S_ISDIR(found.st_mode);
+    return folder ? fsync(descriptor) : fdatasync(descriptor);
+}
+
+static int system_mounted_at(const char *path, bool *mounted, uint64_t *device)
+{
+    struct statx found;
+    if (statx(AT_FDCWD, path, 0, STATX_TYPE, &found) != 0)
+        return -1;
+    *mounted = (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+    *device = (uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor;
+    return 0;
+}
+
 const struct file_calls file_calls_system = {
     .open = system_open,
     .close = close,
     .write_at = system_write_at,
     .read_at = system_read_at,
     .read_now = system_read_now,
-    .sync = fdatasync,
+    .sync = system_sync,
     .truncate = system_truncate,
     .rename = rename,
     .unlink = unlink,
@@ -79,6 +97,7 @@ const struct file_calls file_calls_system = {
     .fstat = system_fstat,
     .statvfs = statvfs,
     .scandir = scandir,
+    .mounted_at = system_mounted_at,
 };
 
 static const struct file_calls *_Atomic calls = &file_calls_system;
@@ -354,6 +373,59 @@ static int run_disk_usage(const struct file_calls *call, struct file_op *op)
     return 0;
 }
 
+static int look_at_mount(const struct file_calls *call, const char *of, uint64_t device[2],
+                         size_t *mount)
+{
+    char path[PATH_ROOM];
+    bool mounted, have_device = false;
+    size_t length = strlen(of);
+    if (length == 0 || length >= sizeof(path) || of[0] != '/')
+        return ENAMETOOLONG;
+    memcpy(path, of, length + 1);
+    if (call->mounted_at("/", &mounted, &device[1]) != 0)
+        return errno;
+    while (length > 1) {
+        uint64_t here;
+        if (call->mounted_at(path, &mounted, &here) == 0) {
+            if (!have_device)
+                device[0] = here;
+            have_device = true;
+            if (mounted)
+                break;
+        } else if (errno != ENOENT) {
+            return errno;
+        }
+        char *slash = strrchr(path, '/');
+        length = slash > path ? (size_t)(slash - path) : 1;
+        path[length] = 0;
+    }
+    if (!have_device)
+        device[0] = device[1];
+    *mount = length;
+    return 0;
+}
+
+int file_mount_now(const char *path, uint64_t device[2], size_t *mount)
+{
+    return look_at_mount(&file_calls_system, path, device, mount) == 0 ? 0 : ERR_IO;
+}
+
+static int run_mount(const struct file_calls *call, struct file_op *op)
+{
+    uint64_t device[2];
+    size_t mount;
+    int error = look_at_mount(call, op->path, device, &mount);
+    if (error)
+        return error;
+    op->raw_length = sizeof(device);
+    op->raw = malloc(sizeof(device));
+    if (!op->raw)
+        return ENOMEM;
+    memcpy(op->raw, device, sizeof(device));
+    op->value = (int64_t)mount;
+    return 0;
+}
+
 // ---- listing -----------------------------------------------------------------------------------
 
 static bool name_is_plain(const char *name)
@@ -406,8 +478,11 @@ static int run_list(const struct file_calls *call, struct file_op *op)
         char path[PATH_ROOM], line[300];
         struct stat found;
         int length = snprintf(path, sizeof(path), "%s/%s", op->path, entries[i]->d_name);
-        if (!error && length > 0 && (size_t)length < sizeof(path) &&
-            call->stat(path, &found) == 0) {
+        bool fits = !error && length > 0 && (size_t)length < sizeof(path);
+        bool there = fits && call->stat(path, &found) == 0;
+        if (fits && !there && errno != ENOENT && errno != ELOOP && errno != EACCES)
+            error = errno; // what is there must not be taken for gone
+        if (there) {
             int used = 0;
             if (S_ISDIR(found.st_mode))
                 used = snprintf(line, sizeof(line), "d %s\n", entries[i]->d_name);
@@ -449,6 +524,8 @@ static int run_call(const struct file_calls *call, struct file_op *op)
         return error_now(call->rename(op->path, op->other));
     case FILE_REMOVE:
         return run_remove(call, op);
+    case FILE_MOUNT:
+        return run_mount(call, op);
     case FILE_MAKE_FOLDERS:
         return make_folders(call, op->path, true);
     case FILE_LIST:
@@ -476,8 +553,9 @@ static void run_op(struct file_op *op)
 
 static bool may_skip(const struct file_op *op)
 {
-    return op->cancelled && (op->kind == FILE_READ || op->kind == FILE_READ_WHOLE ||
-                             op->kind == FILE_LIST || op->kind == FILE_DISK_USAGE);
+    return op->cancelled &&
+           (op->kind == FILE_READ || op->kind == FILE_READ_WHOLE || op->kind == FILE_LIST ||
+            op->kind == FILE_DISK_USAGE || op->kind == FILE_MOUNT);
 }
 
 void file_shared_leave(struct file_shared *shared)

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/file_calls.h"
 
@@ -21,6 +23,13 @@ static unsigned short_at, waiting;
 static size_t short_bytes, space = SIZE_MAX;
 static bool uncached_now;
 static const struct file_calls *under = &file_calls_system;
+static char only_under[512];
+
+// What file_faults_mount says is mounted besides what is; the device there.
+static struct {
+    char path[512];
+    uint64_t device;
+} mount_told;
 
 static bool strikes(struct fault *fault)
 {
@@ -49,9 +58,34 @@ static bool fails(enum fault_call call)
     return error != 0;
 }
 
+// Whether faults are for files under another path than this one's.
+static bool path_elsewhere(const char *path)
+{
+    pthread_mutex_lock(&lock);
+    bool elsewhere = only_under[0] && strncmp(path, only_under, strlen(only_under)) != 0;
+    pthread_mutex_unlock(&lock);
+    return elsewhere;
+}
+
+static bool elsewhere(int descriptor)
+{
+    char name[64], path[512];
+    (void)snprintf(name, sizeof name, "/proc/self/fd/%d", descriptor);
+    ssize_t length = readlink(name, path, sizeof path - 1);
+    path[length > 0 ? length : 0] = 0;
+    return path_elsewhere(path);
+}
+
+void file_faults_only_under(const char *path)
+{
+    pthread_mutex_lock(&lock);
+    (void)snprintf(only_under, sizeof only_under, "%s", path ? path : "");
+    pthread_mutex_unlock(&lock);
+}
+
 static int faulty_open(const char *path, int flags, unsigned mode)
 {
-    return fails(FAULT_OPEN) ? -1 : under->open(path, flags, mode);
+    return !path_elsewhere(path) && fails(FAULT_OPEN) ? -1 : under->open(path, flags, mode);
 }
 
 static int faulty_close(int descriptor)
@@ -68,6 +102,8 @@ static int faulty_close(int descriptor)
 static ssize_t faulty_write_at(int descriptor, const struct iovec *vectors, int count,
                                uint64_t offset)
 {
+    if (elsewhere(descriptor))
+        return under->write_at(descriptor, vectors, count, offset);
     if (fails(FAULT_WRITE))
         return -1;
     pthread_mutex_lock(&lock);
@@ -112,7 +148,7 @@ static ssize_t faulty_read_now(int descriptor, void *data, size_t length, uint64
 
 static int faulty_sync(int descriptor)
 {
-    return fails(FAULT_SYNC) ? -1 : under->sync(descriptor);
+    return !elsewhere(descriptor) && fails(FAULT_SYNC) ? -1 : under->sync(descriptor);
 }
 
 static int faulty_truncate(int descriptor, uint64_t length)
@@ -150,6 +186,28 @@ static int faulty_fstat(int descriptor, struct stat *out)
     return fails(FAULT_STAT) ? -1 : under->fstat(descriptor, out);
 }
 
+void file_faults_mount(const char *path, uint64_t device)
+{
+    pthread_mutex_lock(&lock);
+    (void)snprintf(mount_told.path, sizeof mount_told.path, "%s", path ? path : "");
+    mount_told.device = device;
+    pthread_mutex_unlock(&lock);
+}
+
+static int faulty_mounted_at(const char *path, bool *mounted, uint64_t *device)
+{
+    int result = under->mounted_at(path, mounted, device);
+    pthread_mutex_lock(&lock);
+    size_t length = strlen(mount_told.path);
+    if (result == 0 && length && strncmp(path, mount_told.path, length) == 0 &&
+        (path[length] == '/' || !path[length])) {
+        *mounted = !path[length];
+        *device = mount_told.device;
+    }
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
 static int faulty_statvfs(const char *path, struct statvfs *out)
 {
     return fails(FAULT_STATVFS) ? -1 : under->statvfs(path, out);
@@ -178,6 +236,7 @@ static const struct file_calls faulty = {
     .fstat = faulty_fstat,
     .statvfs = faulty_statvfs,
     .scandir = faulty_scandir,
+    .mounted_at = faulty_mounted_at,
 };
 
 static void reset(void)
@@ -186,6 +245,8 @@ static void reset(void)
     memset(faults, 0, sizeof(faults));
     short_at = 0;
     space = SIZE_MAX;
+    mount_told.path[0] = 0;
+    only_under[0] = 0;
     uncached_now = false;
     pthread_cond_broadcast(&released);
     pthread_mutex_unlock(&lock);

@@ -44,6 +44,11 @@ void file_faults_hold(enum fault_call call, bool held);
 unsigned file_faults_waiting(void);
 // Room on the disk for writes from now on: then ENOSPC. SIZE_MAX: no bound.
 void file_faults_space(size_t bytes);
+// Something is mounted at the path (NULL: nothing any more), on that device.
+void file_faults_mount(const char *path, uint64_t device);
+// Opens, writes and syncs of other files than those under this path are let through, uncounted.
+// NULL: all are struck again.
+void file_faults_only_under(const char *path);
 // file_read_cached finds nothing in the cache.
 void file_faults_uncached(bool uncached);
 // Calls since file_faults_install.

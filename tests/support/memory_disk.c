@@ -496,6 +496,13 @@ static int memory_scandir(const char *path, struct dirent ***entries,
     return count;
 }
 
+static int memory_mounted_at(const char *path, bool *is_mount, uint64_t *device)
+{
+    *is_mount = strcmp(path, "/") == 0;
+    *device = 1;
+    return 0;
+}
+
 const struct file_calls memory_disk_calls = {
     .open = memory_open,
     .close = memory_close,
@@ -512,6 +519,7 @@ const struct file_calls memory_disk_calls = {
     .fstat = memory_fstat,
     .statvfs = memory_statvfs,
     .scandir = memory_scandir,
+    .mounted_at = memory_mounted_at,
 };
 
 // ---- disks -------------------------------------------------------------------------------------

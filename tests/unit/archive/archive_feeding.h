@@ -24,12 +24,14 @@ static void room_settle(void)
         LIST_FOREACH(&room.archives->disks, it, after)
         {
             struct disk *disk = LIST_OWNER(it, struct disk, node);
-            struct file_stats writes, reads;
+            struct file_stats writes, reads, chores;
+            file_queue_stats(disk->chores, &chores);
             file_queue_stats(disk->writes, &writes);
             file_queue_stats(disk->reads, &reads);
-            busy |= writes.queued || reads.queued;
+            busy |= writes.queued || reads.queued || chores.queued;
             assert_true(file_queue_flush(disk->writes, 20 * US_PER_S));
             assert_true(file_queue_flush(disk->reads, 20 * US_PER_S));
+            assert_true(file_queue_flush(disk->chores, 20 * US_PER_S));
         }
     }
 }

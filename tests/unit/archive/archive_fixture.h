@@ -27,7 +27,6 @@
 #include "stream/source.h"
 #include "temp_folder.h"
 #include "unit.h"
-
 #include "archive_priv.h"
 #include "volume.h"
 
@@ -181,6 +180,7 @@ static inline void room_open_plain(const char *name)
     protocols_install(room_table);
     room.env.streams = streams_new(room.loop, &room.env);
     room.archives = archives_new(room.loop);
+    room.archives->fstab = "/nowhere/fstab";
     stream_conf_init(&room.conf);
     (void)text_copy(room.conf.name, sizeof room.conf.name, name);
     room.conf.input[0].url = mem_strdup("test://a");

@@ -639,6 +639,29 @@ static void conf_paths_apply_goes_on_with_the_disks_that_work(void **state)
     conf_problems_fini(&problems);
 }
 
+// What is not mounted is neither touched nor left out: the recorder waits for it.
+static void conf_paths_unmounted_is_a_warning(void **state)
+{
+    (void)state;
+    struct conf *conf =
+        fixture_read("http 80;\n"
+                     "stream a { input fake://fake; dvr /proc-nowhere mounted; }\n");
+    struct conf_problems problems = {0};
+    struct conf_paths paths;
+    conf_paths_init(&paths, conf, NULL);
+    conf_paths_check(&paths);
+    assert_true(access("/proc-nowhere", F_OK) != 0);
+    conf_paths_apply(&paths, conf, &problems);
+    assert_string_equal(fixture_lines(&problems),
+                        "a.conf:2:31: warning: found nothing mounted at archive path "
+                        "'/proc-nowhere', expected the file system that belongs there (it is not "
+                        "used before)\n");
+    assert_int_equal(conf->stream_count, 1);
+    conf_paths_fini(&paths);
+    conf_free(&conf);
+    conf_problems_fini(&problems);
+}
+
 // ---- printing -----------------------------------------------------------------------------------
 
 static const char dumped[] =
@@ -739,5 +762,6 @@ TEST_MAIN(TEST(conf_read_mistake_is_told_exactly), TEST(conf_read_secret_in_a_mi
           TEST(conf_parse_includes_finds_them_all), TEST(conf_parse_cfg_gives_the_same_tree),
           TEST(conf_read_cfg_mistake_is_told), TEST(conf_paths_apply_leaves_out_what_cannot_record),
           TEST(conf_paths_apply_goes_on_with_the_disks_that_work),
-          TEST(conf_dump_is_effective_and_masked), TEST(conf_dump_reads_back_the_same),
-          TEST(conf_help_is_the_manual), TEST(conf_samples_are_right_and_complete))
+          TEST(conf_paths_unmounted_is_a_warning), TEST(conf_dump_is_effective_and_masked),
+          TEST(conf_dump_reads_back_the_same), TEST(conf_help_is_the_manual),
+          TEST(conf_samples_are_right_and_complete))
