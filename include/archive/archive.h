@@ -64,6 +64,10 @@ struct archive_stats {
 // unlocks. Joined with what is locked already. Written and synced soon. ERR_NOT_FOUND: no archive
 // here; ERR_LIMIT: too many.
 MUST_USE int archive_lock(struct stream *stream, int64_t from_us, int64_t to_us, bool on);
+// Deletes what touches [from, to), locked or not: whole hour files go at once, of others the
+// segments are not given out any more. ERR_NOT_FOUND: no archive here; ERR_AGAIN: it is not open
+// yet, or its disk takes no more now, and some is left; ERR_LIMIT: too many stretches.
+MUST_USE int archive_delete(struct stream *stream, int64_t from_us, int64_t to_us);
 // What is locked, oldest first.
 void archive_locks(const struct stream *stream,
                    void (*lock)(void *arg, int64_t from_us, int64_t to_us), void *arg);

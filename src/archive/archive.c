@@ -535,6 +535,14 @@ int archive_lock(struct stream *stream, int64_t from_us, int64_t to_us, bool on)
     return archive ? journal_add(&archive->journal, &record) : ERR_NOT_FOUND;
 }
 
+int archive_delete(struct stream *stream, int64_t from_us, int64_t to_us)
+{
+    struct archive *archive = attached(stream);
+    if (!archive)
+        return ERR_NOT_FOUND;
+    return archive->listed ? retention_delete(archive, from_us, to_us) : ERR_AGAIN;
+}
+
 void archive_locks(const struct stream *stream,
                    void (*lock)(void *arg, int64_t from_us, int64_t to_us), void *arg)
 {

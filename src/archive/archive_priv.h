@@ -89,6 +89,15 @@ bool archive_span(const struct archive *archive, struct history_range *whole);
 // The volume, current or being finished, that writes this file; NULL: none.
 struct volume *archive_volume(struct archive *archive, struct hour_name name);
 
+// Whether a segment of the file was deleted, and still stands in it.
+static inline bool archive_hides(const struct archive *archive, struct hour_name name,
+                                 const struct index_entry *entry)
+{
+    return archive->journal.records.deleted.count > 0 &&
+           journal_deleted(&archive->journal.records, name, entry->utc_start_us,
+                           index_entry_end_us(entry));
+}
+
 // request.c
 extern const struct history_ops archive_history_ops;
 void requests_wake(struct archive *archive);
@@ -99,6 +108,8 @@ void retention_tick(void *archives);
 // The file and its index go, and the folders that became empty. hour is not valid any more. False
 // when the queue is full: it stays.
 bool retention_remove(struct archive *archive, struct hour *hour);
+// archive_delete.
+MUST_USE int retention_delete(struct archive *archive, int64_t from_us, int64_t to_us);
 // The disk is full: the oldest file of all its archives goes. False when there is none to remove.
 bool retention_make_room(struct disk *disk);
 

@@ -62,6 +62,7 @@ static bool is_sensible(const struct journal_record *record)
         return is_offset(record->offset_us) && is_utc(record->file.second * US_PER_S);
     case JOURNAL_LOCK:
     case JOURNAL_UNLOCK:
+    case JOURNAL_CUT:
         return is_utc(record->from_us) && is_utc(record->to_us) && record->from_us < record->to_us;
     case JOURNAL_DELETED:
     case JOURNAL_ERASED:
@@ -107,7 +108,7 @@ int journal_record_parse(struct bytes *in, struct journal_record *out, unsigned 
     while (record_take(in, &record, &right)) {
         if (right && fields_parse(record, out))
             return 0;
-        bool other = right && record.data[0] > JOURNAL_SWITCH;
+        bool other = right && record.data[0] > JOURNAL_CUT;
         *skipped += !other;
     }
     *skipped += in->length > 0; // a torn one

@@ -24,16 +24,17 @@ enum journal_kind {
     JOURNAL_DELETED = 6, // segments of a file that touch [from, to), in the file's times, are gone
     JOURNAL_ERASED = 7,  // the file itself has nothing of these any more
     JOURNAL_SWITCH = 8,  // recording is switched on or off
+    JOURNAL_CUT = 9,     // [from, to) was deleted: a mark that says so takes the place of all in it
 };
 
 struct journal_record {
     enum journal_kind kind;
-    enum reason reason;    // MARK: one with a code of its own
-    bool on;               // SWITCH
-    struct hour_name file; // OFFSET, DELETED, ERASED
-    int64_t from_us;       // MARK, LIFE: when; LOCK, UNLOCK, DELETED, ERASED: of the stretch
-    int64_t to_us;         // of the stretch; LIFE: UTC minus the time since the boot
-    int64_t offset_us;     // OFFSET
+    enum reason reason;               // MARK: one with a code of its own
+    bool on;                          // SWITCH
+    struct hour_name file;            // OFFSET, DELETED, ERASED
+    int64_t from_us;                  // MARK, LIFE: when; else of the stretch
+    int64_t to_us;                    // of the stretch; LIFE: UTC minus the time since the boot
+    int64_t offset_us;                // OFFSET
     uint8_t boot[JOURNAL_BOOT_BYTES]; // LIFE: which boot of the machine, zeros: not known
 };
 

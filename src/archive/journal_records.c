@@ -150,6 +150,17 @@ static void apply_mark(struct journal_list *marks, const struct journal_record *
         remove_at(marks, 0, JOURNAL_MARKS_MAX / 4);
 }
 
+// Marks of what was deleted would cut its hole.
+static void apply_cut(struct journal_list *marks, const struct journal_record *cut)
+{
+    struct journal_record from = {.kind = JOURNAL_MARK, .reason = REASON_DELETED};
+    struct journal_record to = {.from_us = cut->to_us};
+    from.from_us = cut->from_us;
+    unsigned at = lower_bound(marks, &from);
+    remove_at(marks, at, lower_bound(marks, &to) - at);
+    apply_mark(marks, &from);
+}
+
 // Only the lives of the newest boot say something: footage is dated by them.
 static void apply_life(struct journal_list *lives, const struct journal_record *record)
 {
@@ -205,6 +216,9 @@ int journal_apply(struct journal_records *records, const struct journal_record *
         return span_remove(&records->deleted, &as_added, JOURNAL_SPANS_MAX);
     case JOURNAL_SWITCH:
         records->off = !record->on;
+        return 0;
+    case JOURNAL_CUT:
+        apply_cut(&records->marks, record);
         return 0;
     }
     return ERR_INVALID;

@@ -231,6 +231,10 @@ static void fill(struct reader *reader)
         const struct index *index = request->opened->index;
         if (fresh)
             reader->entry = index_find(index, request->from_us);
+        for (; reader->entry < index->count &&
+               archive_hides(request->archive, request->cursor, current(reader));
+             reader->entry++)
+            reader->gap = true;
         if (reader->entry >= index->count || current(reader)->utc_start_us >= request->to_us)
             request_leave_hour(request);
         else

@@ -211,6 +211,8 @@ static void add_index(struct ranges_request *to, const struct index *index)
     for (unsigned i = index_find(index, to->request.from_us); i < index->count; i++) {
         if (index->entries[i].utc_start_us >= to->request.to_us)
             break;
+        if (archive_hides(to->request.archive, to->request.cursor, &index->entries[i]))
+            continue;
         add_range(to, index->entries[i].utc_start_us, index_entry_end_us(&index->entries[i]));
     }
 }
@@ -223,7 +225,8 @@ static void skip_known(struct ranges_request *to)
     while (!request->opened &&
            (hour = hours_next(&request->archive->hours, request->begun ? &request->cursor : NULL,
                               request->from_us, request->to_us)) &&
-           hour->known && !hour->holes && !hour->writing) {
+           hour->known && !hour->holes && !hour->writing &&
+           !journal_deleted_any(&request->archive->journal.records, hour_name_of(hour))) {
         add_range(to, hour->start_us, hour->end_us);
         request->begun = true;
         request->cursor = hour_name_of(hour);
@@ -396,14 +399,22 @@ static void list_add(struct list_request *to, const struct segment_info *info)
 
 static void list_index(struct list_request *to, const struct index *index)
 {
+    bool gap = false;
     for (unsigned i = index_find(index, to->request.from_us); i < index->count; i++) {
         if (index->entries[i].utc_start_us >= to->request.to_us)
             return;
+        if (archive_hides(to->request.archive, to->request.cursor, &index->entries[i])) {
+            gap = true;
+            continue;
+        }
         if (to->count == HISTORY_LIST_MAX) {
             to->cut = true;
             return;
         }
         struct segment_info info = index_info(index, i);
+        if (gap)
+            info.flags |= SEGMENT_DISCONTINUITY;
+        gap = false;
         list_add(to, &info);
     }
 }

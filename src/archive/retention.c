@@ -47,6 +47,13 @@ bool retention_remove(struct archive *archive, struct hour *hour)
     struct removal *removal = mem_alloc(sizeof *removal);
     *removal =
         (struct removal){.archive = archive, .name = hour_name_of(hour), .bytes = hour->bytes};
+    // What was deleted of it goes with it.
+    const struct journal_record erased = {.kind = JOURNAL_ERASED,
+                                          .file = removal->name,
+                                          .from_us = 0,
+                                          .to_us = (removal->name.second + 86400) * US_PER_S};
+    if (journal_deleted_any(&archive->journal.records, removal->name))
+        (void)(journal_add(&archive->journal, &erased) == 0);
     opened_drop(archive, removal->name);
     hours_remove(&archive->hours, hour);
     archive_path(archive, removal->name, "idx", path);
@@ -187,6 +194,56 @@ void retention_tick(void *arg)
     }
     if (!list_empty(&archives->archives))
         timeout_start(&archives->retention, RETENTION_US);
+}
+
+// Of a file that stays: the segments of [from, to) are not given out any more; never one that is
+// still to come.
+static int hide(struct archive *archive, const struct hour *hour, int64_t from_us, int64_t to_us)
+{
+    struct journal_record deleted = {.kind = JOURNAL_DELETED, .file = hour_name_of(hour)};
+    int64_t open_us = recorder_open_us(&archive->recorder);
+    deleted.from_us = from_us > 0 ? from_us : 0;
+    deleted.to_us = to_us;
+    if (hour->writing && open_us < deleted.to_us)
+        deleted.to_us = open_us;
+    if (hour->writing && open_us == INT64_MAX && hour->end_us < deleted.to_us)
+        deleted.to_us = hour->end_us;
+    return deleted.from_us < deleted.to_us ? journal_add(&archive->journal, &deleted) : 0;
+}
+
+int retention_delete(struct archive *archive, int64_t from_us, int64_t to_us)
+{
+    struct hour *hour;
+    struct hour_name cursor;
+    bool begun = false;
+    if (to_us > utc_us())
+        to_us = utc_us(); // what is still to come is not deleted
+    if (from_us >= to_us)
+        return 0;
+    const struct journal_record cut = {
+        .kind = JOURNAL_CUT, .from_us = from_us > 0 ? from_us : 0, .to_us = to_us};
+    const struct journal_record unlock = {
+        .kind = JOURNAL_UNLOCK, .from_us = cut.from_us, .to_us = to_us};
+    // What goes on behind it when it ends in a hole, as far as files tell.
+    const struct journal_record *last = journal_mark_at(&archive->journal.records, to_us);
+    const struct journal_record on = {
+        .kind = JOURNAL_MARK, .from_us = to_us, .reason = last ? last->reason : REASON_UNKNOWN};
+    bool in_hole = !hours_next(&archive->hours, NULL, to_us - 1, to_us);
+    int err = journal_add(&archive->journal, &unlock);
+    if (err == 0)
+        err = journal_add(&archive->journal, &cut);
+    if (err == 0 && in_hole)
+        err = journal_add(&archive->journal, &on);
+    while (err == 0 &&
+           (hour = hours_next(&archive->hours, begun ? &cursor : NULL, from_us, to_us))) {
+        begun = true;
+        cursor = hour_name_of(hour);
+        if (hour->writing || hour->start_us < from_us || hour->end_us > to_us)
+            err = hide(archive, hour, from_us, to_us);
+        else if (!retention_remove(archive, hour))
+            err = ERR_AGAIN;
+    }
+    return err;
 }
 
 bool retention_make_room(struct disk *disk)

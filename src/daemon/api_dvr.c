@@ -99,13 +99,25 @@ static bool query_stretch(struct http_request *request, int64_t *from_us, int64_
     return *to_us > *from_us;
 }
 
+static void respond_error(struct http_request *request, int err)
+{
+    if (err == ERR_NOT_FOUND)
+        http_respond_error(request, 404, "the stream has no archive on this server");
+    else if (err == ERR_AGAIN)
+        http_respond_error(request, 503, "the archive is not ready, ask again");
+    else
+        http_respond_error(request, 409, "there are too many stretches of this stream");
+}
+
 static void handle_change(void *arg, struct http_request *request)
 {
     int64_t from_us, to_us;
-    struct stream *stream = stream_of(arg, request, "locks");
+    struct stream *locks = stream_of(arg, request, "locks");
+    struct stream *ranges = stream_of(arg, request, "ranges");
+    bool post = http_method(request) == HTTP_POST;
     if (!api_may_change(request))
         return;
-    if (!stream) {
+    if (!locks && !(ranges && !post)) {
         http_respond_error(request, 404, "there is nothing of that name that can be changed");
         return;
     }
@@ -113,13 +125,14 @@ static void handle_change(void *arg, struct http_request *request)
         http_respond_error(request, 400, "from and duration are seconds, or from and to");
         return;
     }
-    int err = archive_lock(stream, from_us, to_us, http_method(request) == HTTP_POST);
-    if (err == 0)
-        respond_locks(stream, request);
-    else if (err == ERR_NOT_FOUND)
-        http_respond_error(request, 404, "the stream has no archive on this server");
+    int err =
+        locks ? archive_lock(locks, from_us, to_us, post) : archive_delete(ranges, from_us, to_us);
+    if (err != 0)
+        respond_error(request, err);
+    else if (locks)
+        respond_locks(locks, request);
     else
-        http_respond_error(request, 409, "there are too many locks of this stream");
+        http_respond(request, 204, NULL, &(struct buf *){NULL});
 }
 
 const struct http_route api_dvr_routes[] = {

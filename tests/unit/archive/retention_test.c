@@ -248,7 +248,86 @@ static void retention_full_disk_of_locked_files_stops_with_a_reason(void **state
     room_close();
 }
 
-TEST_MAIN(TEST(retention_keeps_what_is_locked),
+// What was deleted is in no list, no reading and no range, and everything else is.
+static void assert_gone(int64_t from_us, int64_t to_us)
+{
+    struct got *got = room_read_all();
+    unsigned kept = 0, at = 0;
+    for (unsigned i = 0; i < room.known_count; i++) {
+        const struct segment_info *info = &room.known[i].info;
+        if (info->utc_start_us < to_us && info->utc_start_us + info->duration_us > from_us)
+            continue;
+        kept++;
+        assert_true(at < got->count);
+        assert_int_equal(got->segment[at++].info.utc_start_us, info->utc_start_us);
+    }
+    assert_int_equal(got->count, kept);
+    assert_list_is_read();
+}
+
+static void delete_takes_files_and_hides_the_rest(void **state)
+{
+    (void)state;
+    room_open();
+    room_record(3);
+    room_lose();
+    room_reconnect(3600 * US_PER_S);
+    room_record(3);
+    room_lose();
+    room_reconnect(3600 * US_PER_S);
+    room_record(6);
+    // From within the first file, all of the second, into the one that is being written.
+    int64_t from_us = room.known[1].info.utc_start_us + 7;
+    int64_t to_us = room.known[room.known_count - 4].info.utc_start_us + 7;
+    lock(from_us, to_us, true); // locks do not hinder
+    unsigned files = room_files(".mp4")->count;
+    assert_int_equal(archive_delete(room.stream, from_us, to_us), 0);
+    room_settle();
+    assert_int_equal(room_files(".mp4")->count, files - 1);
+    assert_gone(from_us, to_us);
+    struct got *got = room_ranges(0, INT64_MAX / 2);
+    assert_int_equal(got->ranges, 3);
+    assert_int_equal(got->range[1].reason, REASON_DELETED);
+    // Recording goes on, and it is the same in the next life.
+    room_align();
+    room_record(2);
+    assert_gone(from_us, to_us);
+    room_lose();
+    archive_detach(room.archives, room.stream);
+    room_settle();
+    room_attach();
+    room_settle();
+    assert_gone(from_us, to_us);
+    assert_int_equal(room_ranges(0, to_us)->range[1].reason, REASON_DELETED);
+    // A file that goes takes what was hidden of it along.
+    set_limits(60, 0, 0);
+    room_wait(3600 * US_PER_S);
+    assert_int_equal(room_archive()->journal.records.deleted.count, 0);
+    room_close();
+}
+
+static void delete_until_the_future_spares_what_is_to_come(void **state)
+{
+    (void)state;
+    room_open();
+    room_record(3);
+    unsigned first = room.known_count;
+    assert_int_equal(archive_delete(room.stream, 0, utc_us() + 3600 * US_PER_S), 0);
+    room_settle();
+    assert_int_equal(room_read_all()->count, 0);
+    room_align();
+    room_record(3);
+    struct got *got = room_read_all();
+    assert_int_equal(got->count, room.known_count - first);
+    for (unsigned i = 0; i < got->count; i++)
+        assert_int_equal(got->segment[i].sum, room.known[first + i].sum);
+    assert_int_equal(archive_delete(room.stream, utc_us() + 5, utc_us() + 9), 0);
+    room_close();
+}
+
+TEST_MAIN(TEST(delete_takes_files_and_hides_the_rest),
+          TEST(delete_until_the_future_spares_what_is_to_come),
+          TEST(retention_keeps_what_is_locked),
           TEST(retention_full_disk_of_locked_files_stops_with_a_reason),
           TEST(retention_removes_by_age), TEST(retention_removes_by_size_and_keeps_the_newest),
           TEST(retention_removes_empty_folders_up_to_the_stream),
