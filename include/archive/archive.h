@@ -44,8 +44,9 @@ bool archives_flush(struct archives *archives, int64_t timeout_us);
 // written. A sentence in why otherwise. May run in a worker.
 bool archive_path_usable(const char *path, char *why, size_t room);
 
-// Blocking, the same: false when another file system than its own is at the path: one that /etc/fstab
-// names is not mounted, or with `must` none is. It is not to be touched then; recording waits.
+// Blocking, the same: false when another file system than its own is at the path: one that
+// /etc/fstab names is not mounted, or with `must` none is. It is not to be touched then; recording
+// waits.
 bool archive_path_mounted(const char *path, bool must);
 
 // OPENING: the tree is being listed. FAILED: it cannot be read or written; tried again.
