@@ -28,7 +28,9 @@ struct hour {
     bool writing; // of this life, not finished: times grow
     bool suspect; // the newest of an earlier life, or a write to it failed: checksums are compared
                   // and what is torn is cut off when its index is made
-    bool damaged; // it could not be read, which was said
+    bool failed; // a write or sync of it failed in this life: what of it is in the cache may not be
+                 // on the disk, and no sync will tell; no index is written
+    bool damaged;             // it could not be read, which was said
     int64_t start_us, end_us; // UTC; equal when nothing is in it
     uint64_t bytes;           // of the file and its index
 };

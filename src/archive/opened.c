@@ -232,6 +232,12 @@ static void on_idx(void *arg, const struct file_result *result)
     opened->idx_read = true;
     if (result->err == 0)
         (void)(index_parse(buf_bytes(result->data), &opened->index) == 0);
+    opened->idx_bytes = result->err == 0 ? (uint64_t)result->value : 0;
+    // Closed with another length it is not of this file as it is.
+    const struct hour *hour = hours_get(&opened->archive->hours, opened->name);
+    if (opened->index && hour &&
+        opened->index->file_length + (uint64_t)result->value != hour->bytes)
+        opened->index->closed = false;
     if (opened->index && opened->index->closed)
         note_index(opened);
     step(opened);
@@ -295,7 +301,14 @@ static void on_open(void *arg, const struct file_result *result)
     }
     opened->file = result->file;
     opened->size = (uint64_t)result->value;
-    step(opened);
+    // What a failed append left behind the good length is in the file after it, too.
+    const struct hour *hour = hours_get(&opened->archive->hours, opened->name);
+    if (hour && hour->failed && hour->bytes < opened->size + opened->idx_bytes)
+        opened->size = hour->bytes > opened->idx_bytes ? hour->bytes - opened->idx_bytes : 0;
+    if (hour && hour->failed && opened->size == 0)
+        discard(opened);
+    else
+        step(opened);
 }
 
 // Bytes of the boxes up to and with moov; 0 when that is not to be told from these bytes, SIZE_MAX

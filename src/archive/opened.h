@@ -26,9 +26,10 @@ struct opened {
     unsigned refs;
     struct archive *archive;
     struct hour_name name;
-    bool dropped; // the file is gone or changed: finishes with its readers
-    bool suspect; // of its hour
-    bool busy;    // an operation is under way
+    bool dropped;       // the file is gone or changed: finishes with its readers
+    bool suspect;       // of its hour
+    uint64_t idx_bytes; // of its index file, when that was read
+    bool busy;          // an operation is under way
     bool idx_read, init_read;
     bool made;           // the index was made here
     unsigned want, have; // enum opened_what

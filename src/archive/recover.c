@@ -51,6 +51,45 @@ static void end(struct recovery *recovery, int err, struct index *index)
     done(arg, err, index);
 }
 
+// The index is written when the media that it speaks of are safe: what a process wrote that was
+// killed may lie in the page cache only.
+struct repair {
+    struct archive *archive;
+    struct hour_name name;
+    struct chain idx;
+};
+
+static void on_synced(void *arg, const struct file_result *result)
+{
+    struct repair *repair = arg;
+    struct archive *archive = repair->archive;
+    char path[HOUR_PATH];
+    archive->ops--;
+    // Removed meanwhile: nothing may come back.
+    if (result->err == 0 && hours_get(&archive->hours, repair->name)) {
+        archive_path(archive, repair->name, "idx", path);
+        (void)file_replace(archive_disk(archive, repair->name)->writes, path, &repair->idx, NULL,
+                           NULL);
+    }
+    chain_fini(&repair->idx);
+    mem_free(repair);
+    archive_check_gone(archive);
+}
+
+static void write_idx(struct recovery *recovery, struct buf **idx)
+{
+    struct repair *repair = mem_alloc(sizeof *repair);
+    repair->archive = recovery->archive;
+    repair->name = recovery->from.name;
+    chain_take(&repair->idx, idx);
+    if (file_sync(recovery->from.file, on_synced, repair)) {
+        recovery->archive->ops++;
+        return;
+    }
+    chain_fini(&repair->idx);
+    mem_free(repair);
+}
+
 static void repair(struct recovery *recovery, struct index *index)
 {
     struct archive *archive = recovery->archive;
@@ -59,24 +98,21 @@ static void repair(struct recovery *recovery, struct index *index)
         return; // removed meanwhile: nothing may come back
     struct scan *scan = &recovery->scan;
     uint64_t length = scan->size;
-    if (recovery->from.suspect && scan->chunks_end < scan->size) {
+    if (recovery->from.suspect && (scan->chunks_end < scan->size || hour->failed)) {
         length = scan->chunks_end;
         (void)file_truncate(recovery->from.file, length, NULL, NULL);
-        (void)file_sync(recovery->from.file, NULL, NULL);
     }
     index->closed = true;
     index->file_length = length;
-    char path[HOUR_PATH];
-    archive_path(archive, recovery->from.name, "idx", path);
     struct writer out = {0};
     index_write(&out, index);
-    struct buf *buf = writer_take(&out);
-    hours_set_bytes(&archive->hours, hour, length + buf->length);
-    struct chain chain = {0};
-    chain_take(&chain, &buf);
-    (void)file_replace(archive_disk(archive, recovery->from.name)->writes, path, &chain, NULL,
-                       NULL);
-    chain_fini(&chain);
+    struct buf *idx = writer_take(&out);
+    hours_set_bytes(&archive->hours, hour, length + idx->length);
+    if (hour->failed)
+        buf_unref(&idx);
+    else
+        write_idx(recovery, &idx);
+    char path[HOUR_PATH];
     archive_path(archive, recovery->from.name, "mp4", path);
     log_info(archive->log_name, "recovered file=%s segments=%u from=%llu skipped=%llu cut=%llu",
              path, index->count, (unsigned long long)recovery->begun_at,
@@ -126,11 +162,9 @@ struct recovery *recovery_start(struct archive *archive, const struct recovery_f
     recovery->done = done;
     recovery->arg = arg;
     recovery->begun_at = index_covered(from->index);
-    uint64_t verify_from = UINT64_MAX;
-    if (from->suspect && !from->bare)
-        verify_from = 0;
-    else if (from->suspect)
-        verify_from = from->size > VERIFY_BYTES ? from->size - VERIFY_BYTES : 0;
+    uint64_t verify_from = 0;
+    if (from->bare && from->size > VERIFY_BYTES)
+        verify_from = from->size - VERIFY_BYTES;
     scan_init(&recovery->scan, &recovery->from.index, from->bare, from->tracks, from->size,
               verify_from);
     loop_later(archive->owner->loop, &recovery->first, step, recovery);

@@ -22,7 +22,7 @@ struct recovery_from {
     struct tracks *tracks; // borrowed until the end
     struct index *index;   // what the index file said, or an empty one; a reference that is taken
     bool bare;             // there was no index file that counts
-    bool suspect;          // compare checksums; cut off what is torn
+    bool suspect;          // cut off what is torn
 };
 
 // done comes in a later turn; then the recovery is gone.

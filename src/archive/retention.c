@@ -22,7 +22,19 @@ struct removal {
     struct archive *archive;
     struct hour_name name;
     uint64_t bytes;
+    bool failed; // of the hour
 };
+
+// It is there still.
+static void known_again(const struct removal *removal)
+{
+    struct hours *hours = &removal->archive->hours;
+    struct hour *hour = NULL;
+    if (hours_add(hours, removal->name, removal->bytes) == 0)
+        hour = hours_get(hours, removal->name);
+    if (hour)
+        hour->failed = hour->suspect = removal->failed;
+}
 
 static void on_removed(void *arg, const struct file_result *result)
 {
@@ -32,8 +44,8 @@ static void on_removed(void *arg, const struct file_result *result)
     if (result->err != 0 && result->err != ERR_NOT_FOUND) {
         archive->errors++;
         log_error(archive->log_name, "file not removed errno=%d", result->os_error);
-        (void)(hours_add(&archive->hours, removal->name, removal->bytes) == 0);
-    } else {
+        known_again(removal);
+    } else if (removal->bytes > 0) { // an empty one makes no room
         recorder_retry(&archive->recorder);
     }
     mem_free(removal);
@@ -45,8 +57,10 @@ bool retention_remove(struct archive *archive, struct hour *hour)
     char path[HOUR_PATH];
     const struct place *place = &archive->place[hour->disk];
     struct removal *removal = mem_alloc(sizeof *removal);
-    *removal =
-        (struct removal){.archive = archive, .name = hour_name_of(hour), .bytes = hour->bytes};
+    *removal = (struct removal){.archive = archive,
+                                .name = hour_name_of(hour),
+                                .bytes = hour->bytes,
+                                .failed = hour->failed};
     // What was deleted of it goes with it.
     const struct journal_record erased = {.kind = JOURNAL_ERASED,
                                           .file = removal->name,
@@ -65,7 +79,7 @@ bool retention_remove(struct archive *archive, struct hour *hour)
                  (unsigned long long)removal->bytes);
         return true;
     }
-    (void)(hours_add(&archive->hours, removal->name, removal->bytes) == 0);
+    known_again(removal);
     mem_free(removal);
     return false;
 }

@@ -450,13 +450,12 @@ void volume_fail(struct volume *volume, int os_error)
     file_close(&volume->idx);
     opened_drop(archive, name);
     struct hour *hour = hours_get(&archive->hours, name);
-    if (hour && empty) {
-        remove_empty(volume);
-        hours_remove(&archive->hours, hour);
-    } else if (hour) {
+    if (hour) {
         hours_set_bytes(&archive->hours, hour, volume->end + volume->idx_bytes);
         hours_forget(&archive->hours, hour);
-        hour->suspect = true;
+        hour->suspect = hour->failed = true;
+        if (empty) // when it cannot be removed, it is known to have nothing
+            (void)retention_remove(archive, hour);
     }
     index_unref(&volume->index);
     recorder_volume_failed(&archive->recorder, volume, os_error);
