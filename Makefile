@@ -125,6 +125,20 @@ $(B)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(if $(FUZZER),,tests/fuzz/replay.c)
 		$(if $(FUZZER),-fsanitize=fuzzer) $(LDFLAGS) -o $@ $(filter %.c,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group $(LIBS)
 
+# Real archive code in virtual time over a disk in memory. Private headers of the archive are seen.
+SIM_OBJ := $(patsubst tests/sim/%.c,$(B)/tests/sim/%.o,$(wildcard tests/sim/*.c))
+$(B)/tests/sim/%.o: tests/sim/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -Isrc/archive -c -o $@ $<
+$(B)/tests/sim/archive_sim: $(SIM_OBJ) $(foreach lib,$(LINK_archive),$(B)/lib/$(lib).a) \
+		$(B)/tests/support/support.a
+	$(CC) $(LDFLAGS) -o $@ $(SIM_OBJ) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		-lcmocka $(LIBS)
+
+.PHONY: sim
+sim: $(B)/tests/sim/archive_sim
+	@$< $(or $(SEED),1) $(or $(RUNS),8)
+
 .PHONY: unit tidy corpus e2e check san bench fuzz fmt fmt-check lint golden demo deps install help clean
 unit: $(UNIT_BIN)
 	@python3 tests/support/run_unit.py $(UNIT_BIN)
@@ -142,7 +156,7 @@ e2e: $(B)/sluice deps
 check: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) check-built
 .PHONY: check-built
-check-built: all $(UNIT_BIN) $(FUZZ_BIN)
+check-built: all $(UNIT_BIN) $(FUZZ_BIN) $(B)/tests/sim/archive_sim
 	@python3 tests/support/check.py --build $(B)
 
 san: deps
@@ -199,6 +213,7 @@ help:
 	@echo "make demo       a source and a receiver with a picture to watch [INPUT=rtsp://camera/...]"
 	@echo "make check      install what is missing, build, run every test"
 	@echo "make unit | corpus | tidy | e2e [T=name]   the parts of check"
+	@echo "make sim [SEED=1 RUNS=8]   days of archives with faults in virtual time, one for each seed"
 	@echo "make san        everything under the address, leak and undefined-behaviour sanitizers"
 	@echo "make bench      the figures, as ratios to a floor measured in the same run"
 	@echo "make fuzz T=x   fuzz one reader of foreign bytes (clang)"

@@ -22,5 +22,7 @@ void digest_scrypt(const char *password, const char *salt, unsigned n, unsigned 
                    size_t length);
 void digest_random(void *out, size_t length); // from the operating system
 uint64_t digest_random_u64(void);
+// From now on digest_random_u64 gives numbers that follow from the seed; 0: real ones again.
+void digest_seed_test(uint64_t seed);
 
 #endif

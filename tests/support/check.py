@@ -9,6 +9,9 @@ import sys
 import time
 
 
+SIM_RUNS = "6"  # each a simulated day
+
+
 def run(name, command):
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -37,11 +40,12 @@ def main():
     fuzz = sorted(glob.glob(f"{build}/tests/fuzz/*_fuzz"))
     totals = [0, 0, 0]
     for name, command in (
-            ("tidy", ["tests/tidy/run.py"]),
-            ("unit", ["tests/support/run_unit.py", *unit]),
-            ("corpus", ["tests/support/run_corpus.py", *fuzz]),
-            ("e2e", ["tests/e2e/run.py", "--binary", f"{build}/sluice"])):
-        counts = run(name, [sys.executable, *command])
+            ("tidy", [sys.executable, "tests/tidy/run.py"]),
+            ("unit", [sys.executable, "tests/support/run_unit.py", *unit]),
+            ("corpus", [sys.executable, "tests/support/run_corpus.py", *fuzz]),
+            ("sim", [f"{build}/tests/sim/archive_sim", "1", SIM_RUNS]),
+            ("e2e", [sys.executable, "tests/e2e/run.py", "--binary", f"{build}/sluice"])):
+        counts = run(name, command)
         totals = [a + b for a, b in zip(totals, counts)]
     print("check: %d passed, %d failed, %d skipped" % tuple(totals))
     return 1 if totals[1] else 0
