@@ -125,6 +125,10 @@ bool http_body_write(struct http_request *request, struct chain *bytes);
 // The end of a body of unknown length. Before the end of a known length it closes the connection,
 // so that the client sees that something is missing.
 void http_body_end(struct http_request *request);
+// What is missing cannot be had: ends the answer so that the client sees that it is not whole. The
+// connection closes, without the last chunk; or is reset where its end would be that of the body
+// (HTTP/1.0).
+void http_body_abort(struct http_request *request);
 
 // Live bodies that keep their own place in a ring: sends the head (no length, Connection: close)
 // and hands the connection over for good. The request is gone after this. Ownership of the conn:

@@ -100,6 +100,9 @@ void conn_pause(struct conn *conn, bool paused);
 // HTTP_SEND_TIMEOUT_US.
 void conn_finish(struct conn *conn, enum reason reason);
 void conn_close(struct conn *conn, enum reason reason);
+// conn_close with a reset instead of an end (TCP), so that the peer cannot take what it has for
+// everything. What is still queued is dropped.
+void conn_reset(struct conn *conn, enum reason reason);
 
 const char *conn_name(const struct conn *conn); // "192.0.2.1:5000", for logs
 const struct address *conn_peer(const struct conn *conn);

@@ -122,6 +122,16 @@ void http_body_end(struct http_request *request)
     finish(request, request->chunked);
 }
 
+void http_body_abort(struct http_request *request)
+{
+    if (!request->stream)
+        return;
+    bool end_is_close = request->left > INT64_MAX && !request->chunked; // of unknown length
+    if (end_is_close && request->owner)
+        conn_reset(request->owner->conn, REASON_LOCAL);
+    finish(request, false);
+}
+
 void response_drained(struct http_request *request)
 {
     if (request->stream)

@@ -146,3 +146,11 @@ void conn_set_send_buffer(struct conn *conn, unsigned bytes)
     if (conn->descriptor >= 0)
         setsockopt(conn->descriptor, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
+
+void conn_reset(struct conn *conn, enum reason reason)
+{
+    static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    if (conn->descriptor >= 0)
+        (void)setsockopt(conn->descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    conn_close(conn, reason);
+}

@@ -21,6 +21,7 @@ struct download {
     struct chain ready; // of a segment that came before the connection asked
     bool answered;      // the head has gone out
     bool wants, ended;
+    int err; // why it ended
 };
 
 static void download_free(struct download *download)
@@ -39,6 +40,8 @@ static void give(struct download *download)
         download->wants = http_body_write(download->request, &download->ready);
         if (download->reading)
             history_next(download->reading);
+    } else if (download->ended && download->err) {
+        http_body_abort(download->request);
     } else if (download->ended) {
         http_body_end(download->request);
     }
@@ -85,6 +88,7 @@ static void on_end(void *arg, int err)
     struct download *download = arg;
     download->reading = NULL;
     download->ended = true;
+    download->err = err;
     if (!download->answered) {
         struct http_request *request = download->request;
         http_on_gone(request, NULL, NULL);

@@ -20,6 +20,7 @@ struct piecewise {
     size_t piece;        // bytes of one write
     uint64_t at, end;    // of the part asked for
     uint64_t stop_after; // ends early there; 0: not
+    uint64_t abort_after;
     int proceeds, stops;
 };
 
@@ -116,6 +117,10 @@ static void proceed(void *arg, struct http_request *request)
         more = http_body_write(request, &chain);
         if (piecewise->stop_after && piecewise->at >= piecewise->stop_after)
             break;
+        if (piecewise->abort_after && piecewise->at >= piecewise->abort_after) {
+            http_body_abort(request);
+            return;
+        }
     }
     if (piecewise->length < 0 ? piecewise->at == piecewise->end
                               : piecewise->stop_after && piecewise->at >= piecewise->stop_after)
@@ -139,8 +144,7 @@ static void handle_pieces(void *arg, struct http_request *request)
     piecewise->proceeds = piecewise->stops = 0;
     if (site->etag)
         http_set_header(request, "ETag", site->etag);
-    http_respond_stream(request, "video/mp4", piecewise->length, &body, piecewise, &first,
-                        &count);
+    http_respond_stream(request, "video/mp4", piecewise->length, &body, piecewise, &first, &count);
     assert_int_equal(piecewise->proceeds, 0);
     assert_int_equal(piecewise->stops, 0);
     piecewise->at = first;
@@ -167,9 +171,12 @@ static void handle_live(void *arg, struct http_request *request)
 }
 
 static const struct http_route routes[] = {
-    {"/chain", HTTP_GET, handle_chain},       {"/text", HTTP_GET, handle_text},
-    {"/error", HTTP_GET, handle_error},       {"/pieces", HTTP_GET, handle_pieces},
-    {"/redirect", HTTP_GET, handle_redirect}, {"/live", HTTP_GET, handle_live},
+    {"/chain", HTTP_GET, handle_chain},
+    {"/text", HTTP_GET, handle_text},
+    {"/error", HTTP_GET, handle_error},
+    {"/pieces", HTTP_GET, handle_pieces},
+    {"/redirect", HTTP_GET, handle_redirect},
+    {"/live", HTTP_GET, handle_live},
     {NULL, 0, NULL},
 };
 
@@ -354,8 +361,8 @@ static void http_respond_stream_known_length_and_range(void **state)
         assert_int_equal(http_client_get(&site->client, "/pieces", ""), 200);
         assert_true(is_body(&site->client, 0, BODY));
         LOOP_UNTIL(site->loop, piecewise->stops == 1);
-        assert_int_equal(
-            http_client_get(&site->client, "/pieces", "Range: bytes=777-88888\r\n"), 206);
+        assert_int_equal(http_client_get(&site->client, "/pieces", "Range: bytes=777-88888\r\n"),
+                         206);
         assert_true(is_body(&site->client, 777, 88888 - 777 + 1));
         LOOP_UNTIL(site->loop, piecewise->stops == 1);
     }
@@ -429,6 +436,27 @@ static void http_body_end_too_early_closes_the_connection(void **state)
     assert_true(site->client.cut);
     assert_true(is_body(&site->client, 0, 30000));
     assert_int_equal(site->piecewise.stops, 1);
+    site_close(site);
+}
+
+static void http_body_abort_leaves_no_clean_end(void **state)
+{
+    (void)state;
+    struct site *site = site_open(loop_fixture_new());
+    site->piecewise = (struct piecewise){.length = -1, .piece = 1000, .abort_after = 30000};
+    assert_int_equal(http_client_get(&site->client, "/pieces", ""), 200);
+    assert_string_equal(http_client_header(&site->client, "Transfer-Encoding"), "chunked");
+    assert_true(site->client.cut);
+    assert_true(is_body(&site->client, 0, 30000));
+    assert_int_equal(site->piecewise.stops, 1);
+    http_client_close(&site->client);
+
+    http_client_open(&site->client, site->loop, http_server_port(site->server));
+    site->piecewise = (struct piecewise){.length = -1, .piece = 1000, .abort_after = 30000};
+    http_client_send(&site->client, "GET /pieces HTTP/1.0\r\n\r\n");
+    LOOP_UNTIL(site->loop, site->client.end.closed);
+    assert_int_equal(site->client.end.reason, REASON_PEER_RESET);
+    LOOP_UNTIL(site->loop, site->piecewise.stops == 1);
     site_close(site);
 }
 
@@ -508,13 +536,13 @@ static void http_take_over_before_its_owner_listens_nothing_is_called(void **sta
 
 TEST_MAIN(TEST(http_respond_chain_whole_and_ranges),
           TEST(http_respond_chain_head_has_length_and_no_body), TEST(http_respond_etag_conditions),
-          TEST(http_respond_gzip_only_where_it_helps),
-          TEST(http_set_header_line_break_is_left_out),
+          TEST(http_respond_gzip_only_where_it_helps), TEST(http_set_header_line_break_is_left_out),
           TEST(http_respond_head_lines_for_everybody),
           TEST(http_respond_stream_known_length_and_range),
           TEST(http_respond_stream_unknown_length_is_chunked),
           TEST(http_respond_stream_slow_client_paces_the_producer),
           TEST(http_body_end_too_early_closes_the_connection),
+          TEST(http_body_abort_leaves_no_clean_end),
           TEST(http_respond_stream_client_gone_stops_once),
           TEST(http_take_over_hands_the_connection_to_its_new_owner),
           TEST(http_take_over_client_that_ends_is_told_to_the_owner),

@@ -387,7 +387,7 @@ static void mpegts_past_client_gone_cancels(void **state)
     web_close(&web);
 }
 
-static void mpegts_past_that_fails_midway_ends_there(void **state)
+static void mpegts_past_that_fails_midway_is_cut_off(void **state)
 {
     (void)state;
     struct web web;
@@ -397,6 +397,7 @@ static void mpegts_past_that_fails_midway_ends_there(void **state)
     web.memory.fail_after = 2;
     (void)get_past(&web, "archive-%lld-60.ts", PAST_S);
     expect_segments(&web, 0, 2);
+    assert_true(web.client.cut);
     web.memory.fail_after = 0;
     web_client_again(&web);
     assert_int_equal(get_past(&web, "archive-%lld-60.ts", PAST_S), 503);
@@ -431,5 +432,5 @@ TEST_MAIN(TEST(mpegts_live_begins_with_the_last_key_frame),
           TEST(mpegts_live_tracks_change_to_what_ts_has_not_and_back),
           TEST(mpegts_past_is_its_segments_in_a_row),
           TEST(mpegts_past_goes_as_fast_as_the_client_takes_it),
-          TEST(mpegts_past_client_gone_cancels), TEST(mpegts_past_that_fails_midway_ends_there),
+          TEST(mpegts_past_client_gone_cancels), TEST(mpegts_past_that_fails_midway_is_cut_off),
           TEST(mpegts_past_that_cannot_be_given))
