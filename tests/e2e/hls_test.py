@@ -249,6 +249,13 @@ def in_a_row(listed):
     return all(abs(a + d - b) < 0.005 for a, d, b in zip(starts, listed.durations, starts[1:]))
 
 
+def session(server, path):
+    """A list that slides: the one that its master names."""
+    master = server.playlist(path)
+    assert "#EXT-X-STREAM-INF" in master.text, master.text
+    return server.playlist(master.address(master.uris[0]))
+
+
 def test_lists_of_the_past():
     source, receiver = ready_pair(QUICK)
     began = int(source.stats("main")["dvr_info"]["from"])
@@ -270,16 +277,15 @@ def test_lists_of_the_past():
         assert behind < 4, f"the list ends {behind:.1f} s ago"
         more = len(growing.uris)
         wait_for(lambda: len(server.playlist(growing.path).uris) > more, 10, "it grows")
-        rewind = server.playlist("/main/rewind-8.m3u8")
+        rewind = session(server, "/main/rewind-8.m3u8")
         assert not rewind.ended and in_a_row(rewind) and 7 <= sum(rewind.durations) <= 10
-        shifted = server.playlist("/main/timeshift_rel-6.m3u8")
+        shifted = session(server, "/main/timeshift_rel-6.m3u8")
         late = time.time() - dates(shifted)[-1] - shifted.durations[-1]
         assert not shifted.ended and 5 < late < 10, f"{late:.1f} s behind"
         sequence = shifted.sequence + len(shifted.uris)
         wait_for(lambda: (lambda now: now.sequence + len(now.uris) > sequence)
                  (server.playlist(shifted.path)), 10, "it moves on")
-        fixed = server.playlist(f"/main/timeshift_abs-{began + 2}.m3u8")
-        inner = Playlist(server, fixed.path, server.get(fixed.address(fixed.uris[0]), check=200).text)
+        inner = session(server, f"/main/timeshift_abs-{began + 2}.m3u8")
         assert -2 < dates(inner)[0] - began - 2 < 2, (server.name, dates(inner), began)
         assert len(inner.uris) == 4 and not inner.ended, inner.text
         assert server.get(f"/main/archive-{began - 7200}-60.m3u8").status == 404

@@ -74,14 +74,14 @@ int hls_past_parse(const char *tail, struct hls_past_name *out)
 {
     bool good;
     *out = (struct hls_past_name){0};
-    bool ts = starts(&tail, "video-") || starts(&tail, "mono-");
+    bool ts = starts(&tail, "video-") || starts(&tail, "video1-") || starts(&tail, "mono-");
     if (starts(&tail, "timeshift_abs-")) {
         out->kind = HLS_SHIFT_ABS;
         good = seconds(&tail, &out->from_s) && out->from_s > 0;
     } else if (starts(&tail, "timeshift_rel-")) {
         out->kind = HLS_SHIFT_REL;
         good = seconds(&tail, &out->length_s) && out->length_s > 0;
-    } else if (!ts && starts(&tail, "rewind-")) {
+    } else if (starts(&tail, "rewind-")) {
         out->kind = HLS_REWIND;
         good = seconds(&tail, &out->length_s) && out->length_s > 0;
     } else {

@@ -13,8 +13,8 @@ enum hls_format { HLS_AUTO, HLS_TS, HLS_FMP4 };
 MUST_USE int hls_address_parse(const char *tail, int64_t *utc_ms);
 
 // The name of a playlist of the past:
-//   [archive|index|video|mono]-FROM-DURATION.m3u8 or -FROM-now.m3u8, rewind-N.m3u8,
-//   [video-|mono-]timeshift_abs-FROM.m3u8, [video-|mono-]timeshift_rel-N.m3u8,
+//   [archive|index|video|video1|mono]-FROM-DURATION.m3u8 or -FROM-now.m3u8,
+//   [video-|video1-|mono-]rewind-N.m3u8, and so timeshift_abs-FROM and timeshift_rel-N,
 // each also .ts.m3u8 and .fmp4.m3u8. Numbers are seconds, at most HLS_SECONDS_MAX; none but FROM of
 // a window may be 0.
 #define HLS_SECONDS_MAX 1000000000000LL
@@ -23,7 +23,7 @@ enum hls_past { HLS_WINDOW, HLS_REWIND, HLS_SHIFT_ABS, HLS_SHIFT_REL };
 
 struct hls_past_name {
     enum hls_past kind;
-    enum hls_format format; // video- and mono- are TS
+    enum hls_format format; // video-, video1- and mono- are TS
     int64_t from_s;         // HLS_WINDOW, HLS_SHIFT_ABS: UTC
     int64_t length_s;       // HLS_WINDOW: 0 means "until now"; HLS_REWIND, HLS_SHIFT_REL: N
 };

@@ -2,22 +2,33 @@
 // Playlists of the past: windows, "from then until now", rewind, and the two timeshifts. All are
 // one question to history (which segments lie between two moments) and one answer; only the kind of
 // the playlist differs.
+//
+// Rewind and the timeshifts slide: theirs are sessions, and what is recorded since a session began
+// is asked first, for the place of the session and for the discontinuities that have left its list.
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "hls_priv.h"
+#include "hls_session.h"
 
 // A shifted list holds what a live one would: this much before the shifted now.
 #define SHIFT_LIST_US (30 * US_PER_S)
 
 struct asking {
     struct http_request *request;
-    struct history_request *listing, *heads;
+    struct history_request *recorded, *listing, *heads;
     enum hls_format format;
     enum hls_kind kind;
     const struct protocol_env *env;
     struct segment_info *infos; // kept while the track list is asked for
     size_t count;
+    enum hls_past past;
+    int64_t now_us;
+    struct hls_session session;   // of lists that slide
+    struct history_range *ranges; // recorded since it began
+    size_t range_count;
     unsigned most;     // only so many of the newest; 0: all
     bool oldest;       // ... of the oldest
     int64_t end_by_us; // segments that end later are left out; 0: none are
@@ -25,9 +36,11 @@ struct asking {
 
 static void asking_free(struct asking *asking)
 {
+    history_cancel(&asking->recorded);
     history_cancel(&asking->listing);
     history_cancel(&asking->heads);
     mem_free(asking->infos);
+    mem_free(asking->ranges);
     mem_free(asking);
 }
 
@@ -53,6 +66,9 @@ static void answer(struct asking *asking, const struct tracks *tracks)
         .infos = asking->infos,
         .count = asking->count,
     };
+    if (asking->kind == HLS_LIVE)
+        playlist.discontinuity_sequence = hls_session_breaks(&asking->session, asking->ranges,
+                                                             asking->range_count, asking->infos);
     struct writer writer = {0};
     hls_playlist_write(&playlist, &writer);
     struct buf *body = writer_take(&writer);
@@ -122,25 +138,14 @@ struct question {
     int64_t end_by_us;
 };
 
-static void ask(const struct protocol_env *env, struct http_request *request, struct stream *stream,
-                enum hls_format format, const struct question *question)
+static void ask(struct asking *asking, struct history *history, const struct question *question)
 {
-    struct history *history = stream_history(stream);
-    if (!history) {
-        http_respond_error(request, 404, "this stream has no archive");
-        return;
-    }
-    struct asking *asking = mem_alloc(sizeof *asking);
-    asking->env = env;
-    asking->request = request;
     asking->kind = question->kind;
     asking->most = question->most;
     asking->oldest = question->oldest;
     asking->end_by_us = question->end_by_us;
-    asking->format = format;
     asking->listing = history_list(history, question->from_us > 0 ? question->from_us : 0,
                                    question->to_us, on_list, asking);
-    http_on_gone(request, on_gone, asking);
 }
 
 static struct question window(const struct hls_past_name *name, int64_t now)
@@ -176,14 +181,72 @@ static struct question moving(const struct stream *stream, int64_t from_us)
                              .oldest = true};
 }
 
+// ---- sessions ----------------------------------------------------------------------------------
+
+static struct question sliding(const struct asking *asking, const struct stream *stream)
+{
+    bool waits;
+    int64_t place_us =
+        hls_session_place(&asking->session, asking->ranges, asking->range_count, &waits);
+    if (asking->past == HLS_REWIND)
+        return (struct question){
+            .from_us = place_us - (waits ? 1 : 0), .to_us = asking->now_us, .kind = HLS_LIVE};
+    return asking->past == HLS_SHIFT_REL ? shifted(stream, place_us)
+                                         : moving(stream, place_us - (waits ? 1 : 0));
+}
+
+static void on_recorded(void *arg, int err, const struct history_range *ranges, size_t count)
+{
+    struct asking *asking = arg;
+    asking->recorded = NULL;
+    struct stream *stream = streams_get(asking->env->streams, http_prefix(asking->request));
+    struct history *history = stream ? stream_history(stream) : NULL;
+    if ((err && err != ERR_NOT_FOUND) || !history) {
+        fail(asking, 503, history ? err_name(err) : "the archive is gone");
+        return;
+    }
+    if (count)
+        asking->ranges = mem_dup(ranges, count * sizeof *ranges);
+    asking->range_count = count;
+    struct question question = sliding(asking, stream);
+    ask(asking, history, &question);
+}
+
+static void ask_recorded(struct asking *asking, const struct stream *stream,
+                         struct history *history, const struct hls_past_name *name,
+                         int64_t began_us)
+{
+    const struct stream_conf *conf = stream_conf(stream);
+    char text[8];
+    struct hls_session *session = &asking->session;
+    session->origin_us = name->kind == HLS_SHIFT_ABS ? name->from_s * US_PER_S
+                                                     : began_us - name->length_s * US_PER_S;
+    if (session->origin_us < 0)
+        session->origin_us = 0;
+    session->elapsed_us = asking->now_us > began_us ? asking->now_us - began_us : 0;
+    session->span_us = name->kind == HLS_REWIND ? name->length_s * US_PER_S
+                       : name->kind == HLS_SHIFT_REL
+                           ? 1
+                           : SHIFT_LIST_US + conf->segment_duration_us * conf->segment_count;
+    session->ignore_gaps = http_query_get(asking->request, "ignore_gaps", text, sizeof text) &&
+                           strcmp(text, "false") != 0 && strcmp(text, "0") != 0;
+    asking->recorded = history_ranges(history, session->origin_us,
+                                      asking->now_us > session->origin_us ? asking->now_us
+                                                                          : session->origin_us + 1,
+                                      on_recorded, asking);
+}
+
 // The moment a session began is in the address of the list it is sent to, so that the server keeps
-// nothing: the first answer is a master playlist with that one list.
-static void answer_shift_abs(struct http_request *request, int64_t now)
+// nothing: the first answer is a master playlist with that one list. What else was in the query (a
+// token) stays.
+static void answer_session(struct http_request *request, int64_t now)
 {
     struct writer writer = {0};
+    const char *query = http_query(request);
     writer_printf(&writer,
-                  "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=2000000\n%s?began=%lld\n",
-                  http_tail(request), (long long)(now / US_PER_MS));
+                  "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=2000000\n"
+                  "%s?%s%sbegan=%lld\n",
+                  http_tail(request), query, *query ? "&" : "", (long long)(now / US_PER_MS));
     struct buf *body = writer_take(&writer);
     http_set_header(request, "Cache-Control", "no-cache");
     http_respond(request, 200, "application/vnd.apple.mpegurl", &body);
@@ -203,8 +266,7 @@ static bool session_began(const struct http_request *request, int64_t *began_us)
 void hls_handle_past(void *arg, struct http_request *request)
 {
     struct hls_past_name name;
-    struct question question;
-    int64_t now = utc_us(), began_us;
+    int64_t now = utc_us(), began_us = 0;
     struct stream *stream = hls_stream(arg, request, VIEWER_PAST);
     if (!stream)
         return;
@@ -214,24 +276,26 @@ void hls_handle_past(void *arg, struct http_request *request)
                            "timeshift_abs-FROM or timeshift_rel-N in seconds");
         return;
     }
-    switch (name.kind) {
-    case HLS_WINDOW:
-        question = window(&name, now);
-        break;
-    case HLS_REWIND:
-        question = (struct question){
-            .from_us = now - name.length_s * US_PER_S, .to_us = now, .kind = HLS_LIVE};
-        break;
-    case HLS_SHIFT_REL:
-        question = shifted(stream, now - name.length_s * US_PER_S);
-        break;
-    default:
-        if (!session_began(request, &began_us)) {
-            answer_shift_abs(request, now);
-            return;
-        }
-        question = moving(stream, name.from_s * US_PER_S + now - began_us);
-        break;
+    struct history *history = stream_history(stream);
+    if (!history) {
+        http_respond_error(request, 404, "this stream has no archive");
+        return;
     }
-    ask(arg, request, stream, name.format, &question);
+    if (name.kind != HLS_WINDOW && !session_began(request, &began_us)) {
+        answer_session(request, now);
+        return;
+    }
+    struct asking *asking = mem_alloc(sizeof *asking);
+    asking->env = arg;
+    asking->request = request;
+    asking->format = name.format;
+    asking->past = name.kind;
+    asking->now_us = now;
+    if (name.kind == HLS_WINDOW) {
+        struct question question = window(&name, now);
+        ask(asking, history, &question);
+    } else {
+        ask_recorded(asking, stream, history, &name, began_us);
+    }
+    http_on_gone(request, on_gone, asking);
 }

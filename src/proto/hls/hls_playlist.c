@@ -5,9 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-
-// Starts and ends that differ by more than this leave a hole between two segments.
-#define HOLE_US 500000LL
+#include "hls_session.h"
 
 void hls_address(const struct segment_info *info, const char *suffix, char *out, size_t room)
 {
@@ -26,7 +24,8 @@ void hls_address(const struct segment_info *info, const char *suffix, char *out,
 static bool follows(const struct segment_info *before, const struct segment_info *after)
 {
     int64_t hole_us = after->utc_start_us - (before->utc_start_us + before->duration_us);
-    return !(after->flags & SEGMENT_DISCONTINUITY) && hole_us < HOLE_US && hole_us > -HOLE_US;
+    return !(after->flags & SEGMENT_DISCONTINUITY) && hole_us < HLS_HOLE_US &&
+           hole_us > -HLS_HOLE_US;
 }
 
 static void head(const struct hls_playlist *playlist, struct writer *out)

@@ -4,6 +4,7 @@
 #include "format/ts_segment.h"
 #include "golden.h"
 #include "hls_priv.h"
+#include "hls_session.h"
 
 extern const struct protocol proto_hls;
 
@@ -147,6 +148,7 @@ static void hls_past_parse_reads_every_name(void **state)
         {"video-5-60.m3u8", {HLS_WINDOW, HLS_TS, 5, 60}},
         {"mono-5-now.m3u8", {HLS_WINDOW, HLS_TS, 5, 0}},
         {"rewind-7200.m3u8", {HLS_REWIND, HLS_AUTO, 0, 7200}},
+        {"video1-rewind-7.m3u8", {HLS_REWIND, HLS_TS, 0, 7}},
         {"timeshift_abs-5.m3u8", {HLS_SHIFT_ABS, HLS_AUTO, 5, 0}},
         {"mono-timeshift_abs-5.m3u8", {HLS_SHIFT_ABS, HLS_TS, 5, 0}},
         {"timeshift_rel-60.fmp4.m3u8", {HLS_SHIFT_REL, HLS_FMP4, 0, 60}},
@@ -181,7 +183,7 @@ static void hls_past_parse_refuses_the_rest(void **state)
         "archive-1000000000001-1.m3u8",
         "archive-99999999999999999999999-1.m3u8",
         "video-archive-5-6.m3u8",
-        "video-rewind-5.m3u8",
+        "video2-rewind-5.m3u8",
         "video-video-5-6.m3u8",
         "rewind-0.m3u8",
         "rewind-.m3u8",
@@ -488,39 +490,127 @@ static void hls_window_until_now_grows(void **state)
     web_close(&web);
 }
 
+// Asks for a sliding list; the address of its session, under "/main/", to be asked from then on.
+static void begin_session(struct web *web, char address[160], const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+static void begin_session(struct web *web, char address[160], const char *format, ...)
+{
+    char path[160] = "/main/";
+    va_list list;
+    va_start(list, format);
+    vsnprintf(path + 6, sizeof path - 6, format, list);
+    va_end(list);
+    assert_int_equal(web_get(web, path), 200);
+    const char *inf = strstr(web->client.body, "#EXT-X-STREAM-INF:");
+    assert_non_null(inf);
+    assert_int_equal(sscanf(strchr(inf, '\n') + 1, "%159s", address), 1);
+}
+
+static long long value_of(const struct web *web, const char *tag)
+{
+    const char *at = strstr(web->client.body, tag);
+    long long value;
+    return at && sscanf(at + strlen(tag), "%lld", &value) == 1 ? value : -1;
+}
+
 static void hls_shifted_lists_move_with_time(void **state)
 {
     (void)state;
     struct web web;
-    char line[128];
+    char address[160];
     web_open(&web, &proto_hls, false);
     web_record(&web, 20, 0);
     // As the live list was four segments and a bit after the beginning.
     int64_t ago_s = utc_us() / US_PER_S - PAST_S - 9;
-    assert_int_equal(get_past(&web, "timeshift_rel-%lld.m3u8", (long long)ago_s), 200);
+    begin_session(&web, address, "timeshift_rel-%lld.m3u8", (long long)ago_s);
+    assert_int_equal(get_past(&web, "%s", address), 200);
     assert_true(golden_equal("hls/timeshift_rel.m3u8", web.client.body));
     loop_fixture_run(web.loop, 2 * US_PER_S);
-    assert_int_equal(get_past(&web, "timeshift_rel-%lld.m3u8", (long long)ago_s), 200);
-    snprintf(line, sizeof line, "#EXT-X-MEDIA-SEQUENCE:%lld\n", PAST_S + 2);
-    assert_non_null(strstr(web.client.body, line));
+    assert_int_equal(get_past(&web, "%s", address), 200);
+    assert_int_equal(value_of(&web, "#EXT-X-MEDIA-SEQUENCE:"), PAST_S + 2);
     int64_t back_s = utc_us() / US_PER_S - PAST_S;
-    assert_int_equal(get_past(&web, "rewind-%lld.m3u8", (long long)back_s), 200);
-    snprintf(line, sizeof line, "#EXT-X-MEDIA-SEQUENCE:%lld\n", PAST_S);
-    assert_non_null(strstr(web.client.body, line));
+    begin_session(&web, address, "mono-rewind-%lld.m3u8", (long long)back_s);
+    assert_int_equal(get_past(&web, "%s", address), 200);
+    assert_int_equal(value_of(&web, "#EXT-X-MEDIA-SEQUENCE:"), PAST_S);
     assert_null(strstr(web.client.body, "#EXT-X-ENDLIST"));
+    assert_int_equal(value_of(&web, "#EXT-X-DISCONTINUITY-SEQUENCE:"), -1);
     web_close(&web);
+}
+
+// Every segment keeps its discontinuity number while the list slides over a hole.
+static void hls_sliding_list_counts_the_discontinuities_that_left(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"timeshift_abs-%lld.m3u8", "timeshift_rel-%lld.m3u8",
+                                        "rewind-%lld.m3u8"};
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        struct web web;
+        char address[160], path[160];
+        web_open(&web, &proto_hls, false);
+        web_record(&web, 12, 4);
+        int64_t from_s = n == 0 ? PAST_S + 1 : utc_us() / US_PER_S - PAST_S - 2;
+        snprintf(path, sizeof path, names[n], (long long)from_s);
+        begin_session(&web, address, "%s", path);
+        long long sequence = 0, last = 0;
+        for (unsigned i = 0; i < 18; i++) {
+            int status = get_past(&web, "%s", address);
+            if (status == 404) // a list that begins at its place, before the first whole segment
+                assert_true(n == 1 && i < 2);
+            long long now = value_of(&web, "#EXT-X-DISCONTINUITY-SEQUENCE:");
+            now = now < 0 ? 0 : now;
+            if (status == 200) {
+                long long first = value_of(&web, "#EXT-X-MEDIA-SEQUENCE:");
+                bool marked = strstr(web.client.body, "#EXT-X-DISCONTINUITY\n") != NULL;
+                assert_true(first >= sequence && now >= last);
+                // The break is before the fifth segment: in the list, or it has left it.
+                assert_int_equal(now, first >= PAST_S + 4);
+                assert_true(!marked || now == 0);
+                sequence = first;
+                last = now;
+            }
+            loop_fixture_run(web.loop, 2 * US_PER_S);
+        }
+        assert_int_equal(last, 1);
+        web_close(&web);
+    }
+}
+
+static void hls_session_place_stands_in_holes_or_skips_them(void **state)
+{
+    (void)state;
+    const struct history_range ranges[] = {
+        {100, 200, REASON_NONE}, {200, 1000, REASON_LOCAL}, {1000, 1100, REASON_NONE}};
+    struct hls_session session = {.origin_us = 150, .elapsed_us = 20, .span_us = 40};
+    bool waits;
+    assert_int_equal(hls_session_place(&session, ranges, 3, &waits), 170);
+    assert_false(waits);
+    session.elapsed_us = 150; // in the hole
+    assert_int_equal(hls_session_place(&session, ranges, 3, &waits), 200);
+    assert_true(waits);
+    session.elapsed_us = 820; // the media behind it are in the list already
+    assert_int_equal(hls_session_place(&session, ranges, 3, &waits), 970);
+    assert_false(waits);
+    session.ignore_gaps = true;
+    session.elapsed_us = 60; // 50 before the hole, 10 behind it
+    assert_int_equal(hls_session_place(&session, ranges, 3, &waits), 1010);
+    session.elapsed_us = 5000;
+    assert_int_equal(hls_session_place(&session, ranges, 3, &waits), 1100);
+    assert_true(waits);
+    assert_int_equal(hls_session_place(&session, NULL, 0, &waits), 150);
+    assert_false(waits);
 }
 
 static void hls_timeshift_abs_remembers_nothing(void **state)
 {
     (void)state;
     struct web web;
-    char address[96] = "", line[128];
+    char address[160], line[128];
     web_open(&web, &proto_hls, false);
     web_record(&web, 20, 0);
-    assert_int_equal(get_past(&web, "mono-timeshift_abs-%lld.m3u8", PAST_S + 1), 200);
-    assert_non_null(strstr(web.client.body, "#EXT-X-STREAM-INF:"));
-    assert_int_equal(sscanf(strstr(web.client.body, "\nmono-") + 1, "%95s", address), 1);
+    begin_session(&web, address, "mono-timeshift_abs-%lld.m3u8?token=a.b", PAST_S + 1);
+    assert_int_equal(strncmp(address, "mono-timeshift_abs-", 19), 0);
+    assert_non_null(strstr(address, "?token=a.b&began="));
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(get_past(&web, "%s", address), 200);
         snprintf(line, sizeof line, "#EXT-X-MEDIA-SEQUENCE:%lld\n", PAST_S + i);
@@ -541,7 +631,7 @@ static void hls_past_that_cannot_be_given(void **state)
     assert_int_equal(get_past(&web, "archive-5-0.m3u8"), 400);
     assert_int_equal(get_past(&web, "archive-a-b.m3u8"), 400);
     assert_int_equal(get_past(&web, "rewind-0.m3u8"), 400);
-    assert_int_equal(get_past(&web, "timeshift_rel-1.m3u8"), 404);
+    assert_int_equal(get_past(&web, "timeshift_abs-5.m3u8?began=9999999999999"), 404);
     assert_int_equal(web_get(&web, "/none/archive-5-60.m3u8"), 404);
     web.memory.fail = ERR_IO;
     assert_int_equal(get_past(&web, "archive-%lld-60.m3u8", PAST_S), 503);
@@ -584,5 +674,7 @@ TEST_MAIN(TEST(hls_playlist_write_live), TEST(hls_playlist_write_marks_what_does
           TEST(hls_segment_of_the_past_is_read_once_for_all_who_ask),
           TEST(hls_segment_that_is_not_there), TEST(hls_window_of_the_past_is_a_whole_list),
           TEST(hls_window_until_now_grows), TEST(hls_shifted_lists_move_with_time),
+          TEST(hls_sliding_list_counts_the_discontinuities_that_left),
+          TEST(hls_session_place_stands_in_holes_or_skips_them),
           TEST(hls_timeshift_abs_remembers_nothing), TEST(hls_past_that_cannot_be_given),
           TEST(hls_past_client_gone_cancels))
