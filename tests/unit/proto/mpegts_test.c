@@ -404,6 +404,80 @@ static void mpegts_past_that_fails_midway_is_cut_off(void **state)
     web_close(&web);
 }
 
+// Bytes of the answer so far, head and chunking left out, as a number of whole segments.
+static unsigned segments_got(struct web *web)
+{
+    unsigned count = 0;
+    uint64_t bytes = 0;
+    web_settle(web);
+    for (; count < web->memory.count; count++) {
+        const struct chain *one;
+        assert_int_equal(ts_segment(web->memory.segment[count], &one), 0);
+        if (web->client.end.got_length < bytes + one->bytes)
+            break;
+        bytes += one->bytes;
+    }
+    return count;
+}
+
+static void mpegts_timeshift_goes_in_real_time(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {"timeshift_abs-%lld.ts?token=x", "timeshift_abs/%lld",
+                                        "timeshift_rel-%lld.ts", "timeshift_rel/%lld"};
+    for (unsigned i = 0; i < 4; i++) {
+        struct web web;
+        char tail[64], path[96];
+        web_open(&web, &proto_mpegts, false);
+        web_record(&web, 8, 0); // 16 s
+        long long number = i < 2 ? PAST_S + 1 : utc_us() / US_PER_S - PAST_S - 1;
+        snprintf(tail, sizeof tail, forms[i], number);
+        snprintf(path, sizeof path, "/main/%s", tail);
+        http_client_ask(&web.client, "GET", path, "");
+        web_settle(&web);
+        unsigned at_first = segments_got(&web);
+        assert_true(at_first >= 2 && at_first <= 4); // five seconds ahead
+        loop_fixture_run(web.loop, 4 * US_PER_S);
+        assert_int_equal(segments_got(&web), at_first + 2);
+        loop_fixture_run(web.loop, 20 * US_PER_S);
+        assert_int_equal(segments_got(&web), 8);
+        assert_false(web.client.end.closed || web.client.end.ended);
+        // What is recorded meanwhile follows.
+        struct tracks *tracks = hand_tracks_new(0, true);
+        tracks->generation = 5;
+        struct segment *more =
+            hand_segment(tracks, (uint64_t)PAST_S + 8, PAST_US + 16 * US_PER_S, 50, 300);
+        memory_history_add(&web.memory, &more);
+        tracks_unref(&tracks);
+        loop_fixture_run(web.loop, 2 * US_PER_S);
+        assert_int_equal(segments_got(&web), 9);
+        web_client_again(&web);
+        assert_int_equal(web.memory.open, 0);
+        web_close(&web);
+    }
+}
+
+static void mpegts_timeshift_waits_in_holes_or_skips_them(void **state)
+{
+    (void)state;
+    for (unsigned skip = 0; skip < 2; skip++) {
+        struct web web;
+        char path[96];
+        web_open(&web, &proto_mpegts, false);
+        web_record(&web, 8, 4); // ten seconds less
+        snprintf(path, sizeof path, "/main/timeshift_abs-%lld.ts%s", PAST_S + 1,
+                 skip ? "?ignore_gaps=true" : "");
+        http_client_ask(&web.client, "GET", path, "");
+        web_settle(&web);
+        loop_fixture_run(web.loop, 6 * US_PER_S);
+        assert_int_equal(segments_got(&web), skip ? 6 : 4);
+        loop_fixture_run(web.loop, 20 * US_PER_S);
+        assert_int_equal(segments_got(&web), 8);
+        web_client_again(&web);
+        web_close(&web);
+    }
+}
+
 static void mpegts_past_that_cannot_be_given(void **state)
 {
     (void)state;
@@ -416,21 +490,23 @@ static void mpegts_past_that_cannot_be_given(void **state)
     assert_int_equal(get_past(&web, "archive-a-5.ts"), 400);
     assert_int_equal(get_past(&web, "archive-5-5x.ts"), 400);
     assert_int_equal(get_past(&web, "archive-99999999999999999999-5.ts"), 400);
+    assert_int_equal(get_past(&web, "timeshift_abs-0.ts"), 400);
+    assert_int_equal(get_past(&web, "timeshift_abs/5.ts"), 400);
+    assert_int_equal(get_past(&web, "timeshift_rel-x.ts"), 400);
     assert_int_equal(web_get(&web, "/none/archive-5-60.ts"), 404);
     web_close(&web);
 }
 
-TEST_MAIN(TEST(mpegts_live_begins_with_the_last_key_frame),
-          TEST(mpegts_live_first_bytes_do_not_wait_for_the_clock),
-          TEST(mpegts_live_is_made_once_for_all), TEST(mpegts_live_on_demand_starts_and_waits),
-          TEST(mpegts_live_that_does_not_come_is_told_why),
-          TEST(mpegts_live_head_is_answered_and_watches_nothing),
-          TEST(mpegts_live_client_gone_while_waiting),
-          TEST(mpegts_live_stream_removed_ends_the_answer),
-          TEST(mpegts_live_of_tracks_that_ts_has_not_is_not_found),
-          TEST(mpegts_live_of_sound_alone_flows),
-          TEST(mpegts_live_tracks_change_to_what_ts_has_not_and_back),
-          TEST(mpegts_past_is_its_segments_in_a_row),
-          TEST(mpegts_past_goes_as_fast_as_the_client_takes_it),
-          TEST(mpegts_past_client_gone_cancels), TEST(mpegts_past_that_fails_midway_is_cut_off),
-          TEST(mpegts_past_that_cannot_be_given))
+TEST_MAIN(
+    TEST(mpegts_live_begins_with_the_last_key_frame),
+    TEST(mpegts_live_first_bytes_do_not_wait_for_the_clock), TEST(mpegts_live_is_made_once_for_all),
+    TEST(mpegts_live_on_demand_starts_and_waits), TEST(mpegts_live_that_does_not_come_is_told_why),
+    TEST(mpegts_live_head_is_answered_and_watches_nothing),
+    TEST(mpegts_live_client_gone_while_waiting), TEST(mpegts_live_stream_removed_ends_the_answer),
+    TEST(mpegts_live_of_tracks_that_ts_has_not_is_not_found),
+    TEST(mpegts_live_of_sound_alone_flows),
+    TEST(mpegts_live_tracks_change_to_what_ts_has_not_and_back),
+    TEST(mpegts_past_is_its_segments_in_a_row),
+    TEST(mpegts_past_goes_as_fast_as_the_client_takes_it), TEST(mpegts_past_client_gone_cancels),
+    TEST(mpegts_past_that_fails_midway_is_cut_off), TEST(mpegts_timeshift_goes_in_real_time),
+    TEST(mpegts_timeshift_waits_in_holes_or_skips_them), TEST(mpegts_past_that_cannot_be_given))
