@@ -20,6 +20,9 @@ struct mp4_file;
 // heads given, or the first key frame after it; edit lists make presentation begin exactly at
 // from_us (or where the media begins) and end at to_us. ENSUREs from_us < to_us, both not negative.
 struct mp4_file *mp4_file_new(int64_t from_us, int64_t to_us);
+// The same range as a time-lapse: the key frames of the leading track that are shown in the range,
+// at 25 pictures a second, or so that they last length_us when that is not 0.
+struct mp4_file *mp4_file_new_timelapse(int64_t from_us, int64_t to_us, int64_t length_us);
 void mp4_file_free(struct mp4_file **file); // NULL is fine, is NULL afterwards
 // Adds the chunk heads of the next segment (concatenated, as cmaf_segment_heads gives them), oldest
 // first. Takes references of its own. After an error the file can still be finished with what was
@@ -36,13 +39,16 @@ uint64_t mp4_file_length(const struct mp4_file *file);
 const struct chain *mp4_file_head(const struct mp4_file *file);
 // What stands at `offset` (less than the length): either *head (a borrowed part of mp4_file_head,
 // up to the end of one of its slices), then *segment is -1; or bytes of the payload of segment
-// number *segment (index of mp4_file_add): its chunks' payload from *segment_offset on, *length
-// bytes in one run within that segment, and *head is empty.
+// number *segment (of those that mp4_file_add took): its chunks' payload from *segment_offset on,
+// *length bytes in one run within that segment, and *head is empty.
 void mp4_file_at(const struct mp4_file *file, uint64_t offset, struct bytes *head, int *segment,
                  uint64_t *segment_offset, uint64_t *length);
 // Adds slices [offset, offset + length) of the concatenated payloads (mdat contents) of a segment
 // to a chain. ERR_INVALID when the segment has fewer: it is not the one that was laid out.
 MUST_USE int mp4_file_payload(struct segment *segment, uint64_t offset, uint64_t length,
                               struct chain *out);
+
+// A file of one picture: a key frame of that track. The payload goes along by reference.
+void mp4_picture_write(const struct track *track, const struct frame *frame, struct chain *out);
 
 #endif

@@ -23,7 +23,10 @@
 #define MAC_EPOCH_S 2082844800LL // from 1904 to 1970
 #define TICKS_NONE INT64_MIN
 
-enum { FTYP_SIZE = 28 };
+enum {
+    FTYP_SIZE = 28,
+    LAPSE_RATE = 25, // pictures a second
+};
 
 struct file_track {
     struct mp4_stbl stbl;
@@ -34,8 +37,10 @@ struct file_track {
     int64_t shift;    // ticks that holes have taken
 };
 
-// The part of a segment's payload that is in the file.
+// A part of a segment's payload that is in the file. A whole file has one of each segment added;
+// a time-lapse has an empty one of each, and one more for each picture.
 struct file_segment {
+    uint32_t index;         // of mp4_file_add
     uint64_t at;            // in mdat
     uint64_t offset, bytes; // in the segment's payload
 };
@@ -46,6 +51,9 @@ struct mp4_file {
     struct file_track track[TRACKS_MAX];
     struct file_segment *segments;
     uint32_t segment_count, segment_capacity;
+    uint32_t added;   // segments, as the caller counts: those that were taken
+    bool is_lapse;    // key frames only
+    int64_t lapse_us; // to be fitted into this; 0: 25 pictures a second
     uint64_t payload; // bytes in mdat so far
     uint32_t samples;
     bool begun;          // a key frame was found, samples are taken
@@ -68,6 +76,14 @@ static void tables_drop(struct mp4_file *file)
 {
     for (unsigned i = 0; i < TRACKS_MAX; i++)
         mp4_stbl_fini(&file->track[i].stbl);
+}
+
+struct mp4_file *mp4_file_new_timelapse(int64_t from_us, int64_t to_us, int64_t length_us)
+{
+    struct mp4_file *file = mp4_file_new(from_us, to_us);
+    file->is_lapse = true;
+    file->lapse_us = length_us;
+    return file;
 }
 
 void mp4_file_free(struct mp4_file **file)
@@ -211,7 +227,7 @@ static struct file_segment *segment_push(struct mp4_file *file)
             mem_resize(file->segments, file->segment_capacity * sizeof(*file->segments));
     }
     struct file_segment *segment = &file->segments[file->segment_count++];
-    *segment = (struct file_segment){.at = file->payload};
+    *segment = (struct file_segment){.index = file->added, .at = file->payload};
     return segment;
 }
 
@@ -221,7 +237,7 @@ static void file_restart(struct mp4_file *file, const struct look *look)
 {
     tables_drop(file);
     for (uint32_t i = 0; i < file->segment_count; i++)
-        file->segments[i] = (struct file_segment){0};
+        file->segments[i] = (struct file_segment){.index = i};
     file->payload = file->samples = 0;
     file->shift_us = 0;
     file->begun = true;
@@ -275,6 +291,70 @@ static void segment_take(struct mp4_file *file, struct bytes heads, unsigned fir
     file->payload = segment->at + segment->bytes;
 }
 
+// ---- time-lapse ---------------------------------------------------------------------------------
+
+struct lapsing {
+    struct mp4_file *file;
+    uint64_t head_bytes; // of the chunk
+    uint64_t payload;    // of the segment, up to this chunk
+};
+
+static int lapse_sample(void *arg, const struct cmaf_sample *sample)
+{
+    const struct lapsing *lapsing = arg;
+    struct mp4_file *file = lapsing->file;
+    const struct file_track *track = &file->track[sample->track];
+    int64_t shown = sample->dts + sample->cts;
+    if (sample->track != tracks_leading(file->tracks) || !(sample->flags & FRAME_KEY) ||
+        shown < track->from || shown >= track->to)
+        return 0;
+    struct file_segment *picture = segment_push(file);
+    picture->offset = lapsing->payload + sample->offset - lapsing->head_bytes;
+    picture->bytes = sample->length;
+    file->payload += sample->length;
+    file->samples++;
+    return 0;
+}
+
+// The heads were looked at before.
+static void lapse_take(struct mp4_file *file, struct bytes heads)
+{
+    struct lapsing lapsing = {.file = file};
+    while (heads.length > 0) {
+        struct cmaf_head head;
+        struct bytes bytes;
+        ENSURE(head_next(&heads, file->tracks, &head, &bytes) == 0);
+        lapsing.head_bytes = head.head_length;
+        int result = cmaf_samples_parse(bytes, file->tracks, lapse_sample, &lapsing);
+        ENSURE(result == 0);
+        lapsing.payload += head.payload_length;
+    }
+}
+
+// The tables, when it is known how many pictures there are.
+static void lapse_finish(struct mp4_file *file)
+{
+    unsigned leading = tracks_leading(file->tracks);
+    struct file_track *track = &file->track[leading];
+    uint32_t timescale = file->tracks->track[leading].timescale;
+    int64_t whole = file->lapse_us ? ticks_from_us(file->lapse_us, timescale)
+                                   : (int64_t)timescale * file->samples / LAPSE_RATE;
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < file->segment_count; i++) {
+        const struct file_segment *picture = &file->segments[i];
+        if (picture->bytes == 0)
+            continue;
+        int64_t time = whole * number / file->samples;
+        int64_t next = whole * (number + 1) / file->samples;
+        mp4_stbl_chunk(&track->stbl, picture->at);
+        mp4_stbl_add(&track->stbl, time, (uint32_t)(next - time), (uint32_t)picture->bytes, 0,
+                     true);
+        number++;
+    }
+    track->first = 0;
+    track->end = whole;
+}
+
 int mp4_file_add(struct mp4_file *file, const struct segment_info *info, struct tracks *tracks,
                  struct bytes heads)
 {
@@ -282,7 +362,6 @@ int mp4_file_add(struct mp4_file *file, const struct segment_info *info, struct 
     struct look look;
     if (!file->tracks)
         file_begin(file, tracks);
-    segment_push(file); // also when nothing of it is taken: the caller counts
     if (file->ended || !tracks_equal(tracks, file->tracks)) {
         file->ended = true;
         return ERR_UNSUPPORTED;
@@ -294,6 +373,12 @@ int mp4_file_add(struct mp4_file *file, const struct segment_info *info, struct 
         file->ended = true;
         return ERR_LIMIT;
     }
+    segment_push(file); // also when nothing of it is taken: the caller counts
+    if (file->is_lapse)
+        lapse_take(file, heads);
+    file->added++;
+    if (file->is_lapse)
+        return 0;
     unsigned first = 0;
     uint32_t timescale = file->tracks->track[look.leading].timescale;
     if (look.key_chunk >= 0 && (look.key_is_before || !file->begun)) {
@@ -330,6 +415,8 @@ static struct shown shown_range(const struct mp4_file *file)
         begin = first_us < begin ? first_us : begin;
         end = end_us > end ? end_us : end;
     }
+    if (file->is_lapse)
+        return (struct shown){begin, end};
     struct shown shown = {file->from_us, file->to_us - file->shift_us};
     if (shown.from_us < begin)
         shown.from_us = begin;
@@ -413,6 +500,8 @@ int mp4_file_finish(struct mp4_file *file)
     file->ended = true;
     if (file->samples == 0)
         return ERR_NOT_FOUND;
+    if (file->is_lapse)
+        lapse_finish(file);
     for (unsigned i = 0; i < file->tracks->count; i++)
         if (file->track[i].stbl.samples)
             mp4_stbl_finish(&file->track[i].stbl);
@@ -469,7 +558,7 @@ void mp4_file_at(const struct mp4_file *file, uint64_t offset, struct bytes *hea
             high = middle;
     }
     const struct file_segment *found = &file->segments[low];
-    *segment = (int)low;
+    *segment = (int)found->index;
     *segment_offset = found->offset + (offset - found->at);
     *length = found->bytes - (offset - found->at);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "web_fixture.h"
 
+#include "base/mem.h"
 #include "format/mp4_file.h"
 
 extern const struct protocol proto_mp4;
@@ -278,10 +279,98 @@ static void mp4_that_cannot_be_given(void **state)
     web_close(&web);
 }
 
+static void mp4_timelapse_is_the_key_frames_alone(void **state)
+{
+    (void)state;
+    struct web web;
+    char path[128], range[256], etag[128];
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 10, 4);
+    snprintf(path, sizeof path, "/main/archive-%lld-60.mp4?timelapse=20", PAST_S);
+    assert_int_equal(web_get(&web, path), 200);
+    size_t length = web.client.body_length;
+    uint8_t *whole = mem_dup(web.client.body, length);
+    snprintf(etag, sizeof etag, "%s", http_client_header(&web.client, "ETag"));
+    // At the end of the file stand the key frames one after another: ten, the first of each
+    // segment.
+    size_t at = length;
+    for (unsigned i = 10; i-- > 0;) {
+        const struct frame *key = web.memory.segment[i]->frames[0];
+        assert_true(frame_is_key(key));
+        at -= key->length;
+        assert_memory_equal(whole + at, frame_data(key), key->length);
+    }
+    assert_memory_equal(whole + at - 4, "mdat", 4);
+    // Any range of it, across pieces of several segments.
+    size_t from = at + 3, to = length - 5;
+    snprintf(range, sizeof range, "Range: bytes=%zu-%zu\r\nIf-Range: %s\r\n", from, to, etag);
+    assert_int_equal(http_client_get(&web.client, path, range), 206);
+    assert_int_equal(web.client.body_length, to - from + 1);
+    assert_memory_equal(web.client.body, whole + from, to - from + 1);
+    mem_free(whole);
+    snprintf(path, sizeof path, "/main/archive-%lld-60.mp4?timelapse", PAST_S);
+    assert_int_equal(web_get(&web, path), 200);
+    assert_true(strcmp(etag, http_client_header(&web.client, "ETag")) != 0);
+    snprintf(path, sizeof path, "/main/archive-%lld-60.mp4?timelapse=x", PAST_S);
+    assert_int_equal(web_get(&web, path), 400);
+    web_close(&web);
+}
+
+static void expect_picture(const struct web *web, const struct frame *key)
+{
+    assert_string_equal(http_client_header(&web->client, "Content-Type"), "video/mp4");
+    assert_memory_equal(web->client.body + 4, "ftyp", 4);
+    assert_memory_equal(web->client.body + web->client.body_length - key->length, frame_data(key),
+                        key->length);
+}
+
+static void mp4_preview_of_the_past_is_what_was_shown_then(void **state)
+{
+    (void)state;
+    struct web web;
+    char path[128];
+    web_open(&web, &proto_mp4, false);
+    assert_int_equal(web_get(&web, "/main/5-preview.mp4"), 404);
+    web_record(&web, 6, 3);
+    snprintf(path, sizeof path, "/main/%lld-preview.mp4", PAST_S + 3); // segments begin at .5
+    assert_int_equal(web_get(&web, path), 200);
+    expect_picture(&web, web.memory.segment[1]->frames[0]);
+    assert_int_equal(web_get(&web, "/main/2025/11/23/00/35/33-preview.mp4"), 200);
+    expect_picture(&web, web.memory.segment[1]->frames[0]);
+    // In the hole: what comes soon.
+    snprintf(path, sizeof path, "/main/%lld-preview.mp4", PAST_S + 10);
+    assert_int_equal(web_get(&web, path), 200);
+    expect_picture(&web, web.memory.segment[3]->frames[0]);
+    assert_int_equal(web_get(&web, "/main/5-preview.mp4"), 404);
+    assert_int_equal(web_get(&web, "/main/x-preview.mp4"), 400);
+    assert_int_equal(web_get(&web, "/main/2026/13/23/00/35/33-preview.mp4"), 400);
+    assert_int_equal(web_get(&web, "/none/5-preview.mp4"), 404);
+    web.memory.fail = ERR_IO;
+    snprintf(path, sizeof path, "/main/%lld-preview.mp4", PAST_S + 3);
+    assert_int_equal(web_get(&web, path), 503);
+    web_close(&web);
+}
+
+static void mp4_preview_is_the_newest_key_frame(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mp4, true);
+    web_play(&web, 3000);
+    assert_int_equal(web_get(&web, "/main/preview.mp4"), 200);
+    assert_memory_equal(web.client.body + 4, "ftyp", 4);
+    assert_string_equal(http_client_header(&web.client, "Cache-Control"), "no-cache");
+    assert_int_equal(web_get(&web, "/none/preview.mp4"), 404);
+    web_close(&web);
+}
+
 TEST_MAIN(TEST(mp4_file_has_its_length_before_its_first_byte), TEST(mp4_head_reads_only_the_tables),
           TEST(mp4_ranges_are_the_same_bytes), TEST(mp4_file_of_the_same_stretch_has_one_name),
           TEST(mp4_file_ends_where_the_tracks_change),
           TEST(mp4_file_goes_as_fast_as_the_client_takes_it),
           TEST(mp4_segment_gone_during_the_download_cuts_it),
           TEST(mp4_archive_that_fails_among_the_tables_is_told), TEST(mp4_client_gone_cancels),
-          TEST(mp4_stream_removed_during_the_download), TEST(mp4_that_cannot_be_given))
+          TEST(mp4_stream_removed_during_the_download), TEST(mp4_that_cannot_be_given),
+          TEST(mp4_timelapse_is_the_key_frames_alone),
+          TEST(mp4_preview_of_the_past_is_what_was_shown_then),
+          TEST(mp4_preview_is_the_newest_key_frame))
