@@ -48,6 +48,7 @@ struct protocol_env {
     struct http_server *http;
     struct link_hub *links;
     struct streams *streams;
+    const char *export_path; // folder in which files may be written, "" when none; may change
     const char *cluster_key; // current one, "" when none; changes with a reload
 };
 

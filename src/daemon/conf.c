@@ -59,6 +59,7 @@ void conf_free(struct conf **conf)
     mem_free(c->stream);
     mem_free(c->source);
     mem_free(c->bad_stream);
+    mem_free(c->export_path);
     mem_free(c->cluster_key);
     mem_free(c);
     *conf = NULL;

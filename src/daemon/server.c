@@ -46,6 +46,7 @@ struct server *server_new(struct loop *loop, const char *conf_path)
     server->loop = loop;
     server->conf_path = mem_strdup(conf_path);
     server->cluster_key = mem_strdup("");
+    server->export_path = mem_strdup("");
     server->started_us = now_us();
     server->started_utc_us = utc_us();
     server->http = http_server_new(loop);
@@ -53,6 +54,7 @@ struct server *server_new(struct loop *loop, const char *conf_path)
     server->env = (struct protocol_env){.loop = loop,
                                         .http = server->http,
                                         .links = server->links,
+                                        .export_path = server->export_path,
                                         .cluster_key = server->cluster_key};
     server->streams = streams_new(loop, &server->env);
     server->env.streams = server->streams;
@@ -119,6 +121,7 @@ void server_free(struct server **where, int64_t flush_us)
         mem_free(server->listen[i].host);
     mem_free(server->listen);
     mem_free(server->cluster_key);
+    mem_free(server->export_path);
     mem_free(server->conf_path);
     mem_free(server->conf_error);
     mem_free(server);
@@ -156,6 +159,13 @@ static void apply_key(struct server *server, const struct conf *conf)
     link_hub_set_key(server->links, server->cluster_key);
 }
 
+static void apply_export_path(struct server *server, const struct conf *conf)
+{
+    mem_free(server->export_path);
+    server->export_path = mem_strdup(conf->export_path ? conf->export_path : "");
+    server->env.export_path = server->export_path;
+}
+
 void server_apply(struct server *server, struct conf **conf, struct conf_problems *problems)
 {
     bool reload = server->conf != NULL;
@@ -170,6 +180,7 @@ void server_apply(struct server *server, struct conf **conf, struct conf_problem
     }
     log_set_level((*conf)->loglevel);
     apply_key(server, *conf);
+    apply_export_path(server, *conf);
     apply_streams(server, *conf);
     apply_sources(server, *conf);
     apply_listen(server, *conf, problems);

@@ -33,6 +33,7 @@ struct server {
     struct streams_watch watch;
     struct conf *conf; // in effect; NULL before the first
     char *conf_path;   // owned
+    char *export_path; // owned, what env.export_path points to
     char *cluster_key; // owned, what env.cluster_key points to
     struct server_listen *listen;
     unsigned listen_count;

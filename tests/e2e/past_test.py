@@ -9,8 +9,8 @@ from node import has_stream, need, pair, probe, wait_for
 QUICK = "stream main { url fake://fake gop=1; dvr @DIR@/dvr; segment_duration 1; }"
 
 
-def recorded_pair():
-    source, receiver = pair(QUICK)
+def recorded_pair(extra=""):
+    source, receiver = pair(QUICK, source_extra=extra)
     wait_for(lambda: has_stream(receiver, "main"), 15, "main on the receiver")
     wait_for(lambda: "from" in source.stats("main")["dvr_info"], 10, "an archive")
     began = int(source.stats("main")["dvr_info"]["from"]) + 1
@@ -74,8 +74,8 @@ def test_catchup_addresses_of_iptv_applications():
     assert 1.5 < took < 9, f"8 s, of which 5 may come at once, took {took:.1f} s"
 
 
-def test_pictures_and_time_lapses():
-    source, receiver, began = recorded_pair()
+def test_pictures_time_lapses_and_exports():
+    source, receiver, began = recorded_pair("export_path @DIR@/exports;")
     moment = began + 4
     utc = time.strftime("%Y/%m/%d/%H/%M/%S", time.gmtime(moment))
     for server in (source, receiver):
@@ -90,3 +90,10 @@ def test_pictures_and_time_lapses():
     paths = (f"/main/archive-{began}-8.mp4?timelapse", f"/main/{moment}-preview.mp4")
     for path in paths:
         assert source.get(path, check=200).body == receiver.get(path, check=200).body, path
+    # Exports: only where the configuration allows it, and the same bytes as the download.
+    post = f"/streamer/api/v3/streams/main/dvr/export?from={began}&duration=6&path=day/one.mp4"
+    assert receiver.get(post, method="POST").status == 403
+    assert source.get(post, method="POST").status == 200
+    wait_for(lambda: '"done"' in source.get("/streamer/api/v3/dvr_export_jobs/1").text, 10, "the export")
+    with open(f"{source.folder}/exports/day/one.mp4", "rb") as exported:
+        assert exported.read() == source.get(f"/main/archive-{began}-6.mp4", check=200).body

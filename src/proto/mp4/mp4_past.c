@@ -13,28 +13,20 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "format/cmaf.h"
-#include "format/mp4_file.h"
 #include "http/http.h"
+#include "mp4_layout.h"
 #include "mp4_priv.h"
 #include "stream/protocol.h"
 #include "stream/stream.h"
 #include "stream/viewer.h"
-
-// Longer stretches have tables that are worth more than one answer: 12 hours of one camera have 4
-// million samples.
-#define DURATION_MOST_S (12 * 3600)
 
 struct download {
     const struct protocol_env *env;
     struct http_request *request;
     struct viewer *viewer;
     struct history_request *reading; // of heads, then of segments
-    struct mp4_file *file;
-    int64_t from_us, to_us;
-    bool is_lapse;
-    int64_t lapse_us;
-    struct segment_info *infos; // of the segments laid out
-    size_t count, capacity;
+    struct mp4_wanted wanted;
+    struct mp4_layout layout;
     uint64_t at, end;    // of the file: next byte to give, end of what was asked for
     bool wants;          // the connection has room
     bool asked;          // a segment is on its way
@@ -45,8 +37,7 @@ static void download_free(struct download *download)
 {
     history_cancel(&download->reading);
     viewer_close(&download->viewer);
-    mp4_file_free(&download->file);
-    mem_free(download->infos);
+    mp4_layout_fini(&download->layout);
     mem_free(download);
 }
 
@@ -77,11 +68,11 @@ static void read_from(struct download *download, int segment)
         return;
     }
     history_cancel(&download->reading);
-    const struct segment_info *last = &download->infos[download->count - 1];
+    const struct segment_info *last = &download->layout.infos[download->layout.count - 1];
     download->reading_segment = segment;
     download->asked = true;
     download->reading =
-        history_read(history, download->infos[segment].utc_start_us, last->utc_start_us + 1,
+        history_read(history, download->layout.infos[segment].utc_start_us, last->utc_start_us + 1,
                      HISTORY_WHOLE, &segment_events, download);
 }
 
@@ -92,7 +83,7 @@ static void give(struct download *download)
         struct bytes head;
         int segment;
         uint64_t offset, length;
-        mp4_file_at(download->file, download->at, &head, &segment, &offset, &length);
+        mp4_file_at(download->layout.file, download->at, &head, &segment, &offset, &length);
         if (segment >= 0) {
             read_from(download, segment);
             return;
@@ -110,33 +101,25 @@ static void on_segment(void *arg, struct segment **segment)
 {
     struct download *download = arg;
     struct bytes head;
-    int index, same;
+    int index;
     uint64_t offset, length;
     struct chain bytes = {0};
     download->asked = false;
-    mp4_file_at(download->file, download->at, &head, &index, &offset, &length);
-    if (index < 0 || (*segment)->info.utc_start_us != download->infos[index].utc_start_us) {
+    mp4_file_at(download->layout.file, download->at, &head, &index, &offset, &length);
+    if (index < 0 || (*segment)->info.utc_start_us != download->layout.infos[index].utc_start_us) {
         segment_unref(segment); // not the one: the read began a little earlier
         download->asked = true;
         history_next(download->reading);
         return;
     }
-    int err = 0;
-    do { // a time-lapse takes several pieces of one segment
-        uint64_t left = download->end - download->at;
-        length = length < left ? length : left;
-        err = mp4_file_payload(*segment, offset, length, &bytes);
-        download->at += length;
-        same = -1;
-        if (download->at < download->end)
-            mp4_file_at(download->file, download->at, &head, &same, &offset, &length);
-    } while (err == 0 && same == index);
+    int err = mp4_layout_payload(&download->layout, download->at, download->end, *segment, &bytes);
     segment_unref(segment);
     if (err != 0) {
         chain_fini(&bytes);
-        http_body_end(download->request); // what was promised is not there any more
+        http_body_abort(download->request); // what was promised is not there any more
         return;
     }
+    download->at += bytes.bytes;
     download->reading_segment = index + 1;
     viewer_count_bytes(download->viewer, bytes.bytes);
     download->wants = http_body_write(download->request, &bytes);
@@ -179,18 +162,19 @@ static void begin_body(struct download *download)
     struct http_request *request = download->request;
     const char *name = http_prefix(request);
     const char *slash = strrchr(name, '/');
-    long long from_s = download->from_us / US_PER_S;
-    long long duration_s = (download->to_us - download->from_us) / US_PER_S;
+    long long from_s = download->wanted.from_us / US_PER_S;
+    long long duration_s = (download->wanted.to_us - download->wanted.from_us) / US_PER_S;
     char text[400];
-    uint64_t length = mp4_file_length(download->file), first = 0, count = 0;
+    uint64_t length = mp4_file_length(download->layout.file), first = 0, count = 0;
     (void)text_format(text, sizeof text, "attachment; filename=\"%s_%lld_%lld.mp4\"",
                       slash ? slash + 1 : name, from_s, duration_s);
     http_set_header(request, "Content-Disposition", text);
-    (void)text_format(text, sizeof text, "\"%llx-%llx-%llx-%llx-%s%llx\"",
-                      (unsigned long long)download->infos[0].utc_start_us,
-                      (unsigned long long)download->infos[download->count - 1].utc_start_us,
-                      from_s * 100000 + duration_s, (unsigned long long)length,
-                      download->is_lapse ? "t" : "", (unsigned long long)download->lapse_us);
+    (void)text_format(
+        text, sizeof text, "\"%llx-%llx-%llx-%llx-%s%llx\"",
+        (unsigned long long)download->layout.infos[0].utc_start_us,
+        (unsigned long long)download->layout.infos[download->layout.count - 1].utc_start_us,
+        from_s * 100000 + duration_s, (unsigned long long)length,
+        download->wanted.is_lapse ? "t" : "", (unsigned long long)download->wanted.lapse_us);
     http_set_header(request, "ETag", text);
     http_on_gone(request, NULL, NULL);
     download->reading_segment = -1;
@@ -205,26 +189,15 @@ static void on_heads(void *arg, const struct segment_info *info, struct tracks *
                      struct bytes heads)
 {
     struct download *download = arg;
-    int err = mp4_file_add(download->file, info, tracks, heads);
+    int err = mp4_layout_add(&download->layout, info, tracks, heads);
     if (err == ERR_LIMIT) {
         fail(download, 400, "too long a stretch for one file");
-        return;
-    }
-    if (err == 0) {
-        if (download->count == download->capacity) {
-            download->capacity = download->capacity ? download->capacity * 2 : 64;
-            download->infos =
-                mem_resize(download->infos, download->capacity * sizeof *download->infos);
-        }
-        download->infos[download->count++] = *info;
-    }
-    if (err == ERR_UNSUPPORTED &&
-        download->count) { // other tracks from here on: the file ends here
+    } else if (err != 0) { // it ends here
         history_cancel(&download->reading);
         on_heads_end(download, 0);
-        return;
+    } else {
+        history_next(download->reading);
     }
-    history_next(download->reading); // ERR_INVALID: damaged; the file goes on without it
 }
 
 static void on_heads_end(void *arg, int err)
@@ -233,7 +206,7 @@ static void on_heads_end(void *arg, int err)
     download->reading = NULL;
     if (err != 0 && err != ERR_NOT_FOUND)
         fail(download, 503, err_name(err));
-    else if (download->count == 0 || mp4_file_finish(download->file) != 0)
+    else if (mp4_layout_finish(&download->layout) != 0)
         fail(download, 404, "nothing is recorded there");
     else
         begin_body(download);
@@ -259,7 +232,7 @@ void mp4_handle_past(void *arg, struct http_request *request)
     long long from_s = strtoll(text, &end, 10);
     long long duration_s = *end == '-' ? strtoll(end + 1, &end, 10) : 0;
     if (from_s <= 0 || duration_s <= 0 || from_s > 1LL << 40 || *end != '.' ||
-        duration_s > DURATION_MOST_S) {
+        duration_s > MP4_DURATION_MOST_S) {
         http_respond_error(request, 400,
                            "expected archive-FROM-DURATION.mp4 in seconds, 12 hours at most");
         return;
@@ -269,25 +242,19 @@ void mp4_handle_past(void *arg, struct http_request *request)
         http_respond_error(request, 404, "this stream has no archive");
         return;
     }
-    char lapse[16];
-    int64_t lapse_s = 0;
-    bool is_lapse = http_query_get(request, "timelapse", lapse, sizeof lapse);
-    if (is_lapse && lapse[0] && text_to_int(lapse, 1, DURATION_MOST_S, &lapse_s) != 0) {
+    struct mp4_wanted wanted = {.from_us = from_s * US_PER_S,
+                                .to_us = (from_s + duration_s) * US_PER_S};
+    if (!mp4_wanted_lapse(request, &wanted)) {
         http_respond_error(request, 400, "expected timelapse or timelapse=SECONDS");
         return;
     }
     struct download *download = mem_alloc(sizeof *download);
-    download->is_lapse = is_lapse;
-    download->lapse_us = lapse_s * US_PER_S;
     download->env = env;
     download->request = request;
-    download->from_us = from_s * US_PER_S;
-    download->to_us = (from_s + duration_s) * US_PER_S;
-    download->file =
-        is_lapse ? mp4_file_new_timelapse(download->from_us, download->to_us, download->lapse_us)
-                 : mp4_file_new(download->from_us, download->to_us);
+    download->wanted = wanted;
+    mp4_layout_init(&download->layout, &wanted);
     download->viewer = viewer_open(stream, VIEWER_PAST, "mp4", http_client(request));
     http_on_gone(request, on_gone, download);
-    download->reading = history_read(history, download->from_us, download->to_us, HISTORY_HEADS,
-                                     &heads_events, download);
+    download->reading = history_read(history, download->wanted.from_us, download->wanted.to_us,
+                                     HISTORY_HEADS, &heads_events, download);
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "web_fixture.h"
 
+#include <unistd.h>
+
 #include "base/mem.h"
 #include "format/mp4_file.h"
+#include "temp_folder.h"
 
 extern const struct protocol proto_mp4;
 
@@ -364,6 +367,141 @@ static void mp4_preview_is_the_newest_key_frame(void **state)
     web_close(&web);
 }
 
+static int ask_by(struct http_client *client, const char *method, const char *path)
+{
+    http_client_ask(client, method, path, "Content-Length: 0\r\n");
+    return http_client_wait(client, false);
+}
+
+// ---- exports -----------------------------------------------------------------------------------
+
+static void open_exports(struct web *web, struct temp_folder *folder)
+{
+    web_open(web, &proto_mp4, false);
+    temp_folder_make(folder);
+    web->env.export_path = folder->path;
+}
+
+static void close_exports(struct web *web, struct temp_folder *folder)
+{
+    web_close(web);
+    temp_folder_remove(folder);
+}
+
+static void post_export(struct web *web, int64_t from_s, const char *name, int status)
+{
+    char path[200];
+    snprintf(path, sizeof path,
+             "/streamer/api/v3/streams/main/dvr/export?from=%lld&duration=8&path=%s",
+             (long long)from_s, name);
+    assert_int_equal(ask_by(&web->client, "POST", path), status);
+}
+
+// Turns the loop until the job says this.
+static void expect_job(struct web *web, unsigned id, const char *word)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/streamer/api/v3/dvr_export_jobs/%u", id);
+    for (unsigned i = 0; i < 1000000; i++) {
+        loop_turn(web->loop, false);
+        if (i % 50)
+            continue;
+        assert_int_equal(web_get(web, path), 200);
+        if (strstr(web->client.body, word))
+            return;
+    }
+    fail();
+}
+
+static void mp4_export_is_the_file_that_would_be_downloaded(void **state)
+{
+    (void)state;
+    struct web web;
+    struct temp_folder folder;
+    char path[128];
+    open_exports(&web, &folder);
+    web_record(&web, 10, 4);
+    post_export(&web, PAST_S + 3, "new/one.mp4", 200);
+    assert_non_null(strstr(web.client.body, "\"id\":1"));
+    http_client_close(&web.client); // it goes on without its client
+    http_client_open(&web.client, web.loop, http_server_port(web.env.http));
+    expect_job(&web, 1, "\"status\":\"done\"");
+    assert_int_equal(get_file(&web, PAST_S + 3, 8, ""), 200);
+    FILE *file = fopen(temp_path(&folder, "new/one.mp4"), "rb");
+    assert_non_null(file);
+    uint8_t *bytes = mem_alloc(web.client.body_length + 1);
+    assert_int_equal(fread(bytes, 1, web.client.body_length + 1, file), web.client.body_length);
+    assert_memory_equal(bytes, web.client.body, web.client.body_length);
+    fclose(file);
+    mem_free(bytes);
+    assert_int_not_equal(access(temp_path(&folder, "new/one.mp4.part"), F_OK), 0);
+    // The same name again: what is there stays.
+    snprintf(path, sizeof path, "/main/save-mp4-%lld-4?file=new/one.mp4", PAST_S);
+    assert_int_equal(web_get(&web, path), 200);
+    expect_job(&web, 2, "a file of this name is there");
+    assert_int_equal(web_get(&web, "/streamer/api/v3/dvr_export_jobs"), 200);
+    assert_non_null(strstr(web.client.body, "\"id\":1"));
+    assert_int_equal(ask_by(&web.client, "DELETE", "/streamer/api/v3/dvr_export_jobs/1"), 204);
+    assert_int_equal(web_get(&web, "/streamer/api/v3/dvr_export_jobs/1"), 404);
+    close_exports(&web, &folder);
+}
+
+static void mp4_export_that_fails_or_is_cancelled_leaves_nothing(void **state)
+{
+    (void)state;
+    struct web web;
+    struct temp_folder folder;
+    char path[64];
+    open_exports(&web, &folder);
+    web_record(&web, 10, 0);
+    web.memory.lose = 3; // gone between the tables and the media
+    post_export(&web, PAST_S + 1, "two.mp4", 200);
+    assert_int_equal(sscanf(strstr(web.client.body, "\"id\":"), "\"id\":%63[0-9]", path), 1);
+    unsigned id = 0;
+    assert_int_equal(sscanf(path, "%u", &id), 1);
+    expect_job(&web, id, "\"status\":\"failed\"");
+    web.memory.lose = 0;
+    web.memory.silent = true;
+    post_export(&web, PAST_S + 5, "two.mp4", 200);
+    web_settle(&web);
+    post_export(&web, PAST_S + 5, "two.mp4", 409); // under way
+    snprintf(path, sizeof path, "/streamer/api/v3/dvr_export_jobs/%u", id + 1);
+    assert_int_equal(ask_by(&web.client, "DELETE", path), 204);
+    expect_job(&web, id + 1, "\"status\":\"cancelled\"");
+    assert_int_equal(web.memory.open, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "m%u.mp4", i);
+        post_export(&web, PAST_S + 5, name, 200);
+    }
+    post_export(&web, PAST_S + 5, "five.mp4", 503); // bounded; they are cancelled at the end
+    web_settle(&web);
+    assert_int_not_equal(access(temp_path(&folder, "two.mp4"), F_OK), 0);
+    assert_int_not_equal(access(temp_path(&folder, "two.mp4.part"), F_OK), 0);
+    close_exports(&web, &folder);
+}
+
+static void mp4_export_writes_only_where_it_may(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"../x.mp4", "/etc/x.mp4", "a//b.mp4", "a/.x.mp4", ".mp4",
+                                      "x.ts",     "a%20b.mp4",  "a/.mp4",   "x%00.mp4", ""};
+    struct web web;
+    struct temp_folder folder;
+    open_exports(&web, &folder);
+    post_export(&web, PAST_S, "x.mp4", 404); // no archive
+    web_record(&web, 2, 0);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        post_export(&web, PAST_S, bad[i], 400);
+    assert_int_equal(web_get(&web, "/main/save-mp4-5-0?file=x.mp4"), 400);
+    assert_int_equal(web_get(&web, "/main/save-mp4-5-5"), 400);
+    web.env.export_path = "";
+    post_export(&web, PAST_S, "x.mp4", 403);
+    assert_non_null(strstr(web.client.body, "export_path"));
+    assert_int_equal(web_get(&web, "/main/save-mp4-5-5?file=x.mp4"), 403);
+    close_exports(&web, &folder);
+}
+
 TEST_MAIN(TEST(mp4_file_has_its_length_before_its_first_byte), TEST(mp4_head_reads_only_the_tables),
           TEST(mp4_ranges_are_the_same_bytes), TEST(mp4_file_of_the_same_stretch_has_one_name),
           TEST(mp4_file_ends_where_the_tracks_change),
@@ -373,4 +511,7 @@ TEST_MAIN(TEST(mp4_file_has_its_length_before_its_first_byte), TEST(mp4_head_rea
           TEST(mp4_stream_removed_during_the_download), TEST(mp4_that_cannot_be_given),
           TEST(mp4_timelapse_is_the_key_frames_alone),
           TEST(mp4_preview_of_the_past_is_what_was_shown_then),
-          TEST(mp4_preview_is_the_newest_key_frame))
+          TEST(mp4_preview_is_the_newest_key_frame),
+          TEST(mp4_export_is_the_file_that_would_be_downloaded),
+          TEST(mp4_export_that_fails_or_is_cancelled_leaves_nothing),
+          TEST(mp4_export_writes_only_where_it_may))

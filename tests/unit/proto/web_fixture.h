@@ -39,6 +39,7 @@ static inline void web_open(struct web *web, const struct protocol *protocol, bo
     web->loop = loop_fixture_new_virtual();
     web->env.loop = web->loop;
     web->env.cluster_key = "";
+    web->env.export_path = "";
     protocols_install(table);
     web->env.http = http_server_new(web->loop);
     web->env.streams = streams_new(web->loop, &web->env);
