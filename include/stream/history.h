@@ -73,6 +73,8 @@ struct history_ops {
     void (*cancel)(struct history_request *);
     // Quick summary without disk or network, for catalogue and API; false when nothing is known.
     bool (*summary)(struct history *, struct history_range *whole, uint64_t *bytes);
+    // Of a cache: keeps a segment that another one gave, if it likes. May be NULL.
+    void (*keep)(struct history *, struct segment *segment);
     void (*close)(struct history *); // pending requests end with ERR_CANCELLED before
 };
 
@@ -109,6 +111,7 @@ struct history_request *history_read_via(struct history *history, const struct h
 void history_next(struct history_request *request);
 void history_cancel(struct history_request **request); // NULL is fine
 bool history_summary(struct history *history, struct history_range *whole, uint64_t *bytes);
+void history_keep(struct history *history, struct segment *segment);
 void history_close(struct history **history);
 
 #endif

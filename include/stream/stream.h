@@ -130,9 +130,11 @@ struct segment *stream_find_segment(struct stream *stream, int64_t utc_start_ms)
 
 // ---- the past ---------------------------------------------------------------------------------
 struct history *stream_history(const struct stream *stream); // NULL: none
-// The archive on disk takes this place at creation; takes *history. A stream whose input's protocol
-// offers a history (M4S, M4F) gets that one by itself when it has no archive of its own.
+// The archive on disk takes this place at creation; takes *history. What the servers of the inputs
+// have (M4S, M4F) is found by itself: it fills the holes of the archive here, or stands alone.
 void stream_set_history(struct stream *stream, struct history **history);
+// Keeps what other servers give and is asked before them; takes *cache.
+void stream_set_cache(struct stream *stream, struct history **cache);
 // Whether this stream has an archive here or at the server it comes from.
 bool stream_has_archive(const struct stream *stream, struct history_range *whole);
 void stream_set_far_archive(struct stream *stream, bool present, struct history_range whole);

@@ -82,6 +82,12 @@ bool history_summary(struct history *history, struct history_range *whole, uint6
     return history->ops->summary && history->ops->summary(history, whole, bytes);
 }
 
+void history_keep(struct history *history, struct segment *segment)
+{
+    if (history->ops->keep)
+        history->ops->keep(history, segment);
+}
+
 void history_close(struct history **history)
 {
     struct history *gone = *history;

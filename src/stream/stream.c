@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "history_merge.h"
 #include "stream_priv.h"
 
 static const char *const state_names[] = {
@@ -306,6 +307,16 @@ static bool same_inputs(const struct stream_conf *a, const struct stream_conf *b
     return true;
 }
 
+// Its parts stay; it is made anew on the next use.
+static void history_dissolve(struct stream *stream)
+{
+    struct history *gone = stream->history_made ? stream->history : NULL;
+    fetches_fail(stream);
+    stream->history = NULL;
+    stream->history_made = false;
+    history_close(&gone); // who is told of it may ask anew
+}
+
 void stream_configure(struct stream *stream, const struct stream_conf *conf)
 {
     OBJ_CHECK(stream, STREAM_MAGIC);
@@ -314,11 +325,8 @@ void stream_configure(struct stream *stream, const struct stream_conf *conf)
     struct stream_conf *before = stream->conf;
     stream->conf = conf_dup(conf);
     bool inputs_same = same_inputs(before, conf);
-    if (!inputs_same && stream->history_is_far) {
-        fetches_fail(stream);
-        history_close(&stream->history);
-        stream->history_is_far = false;
-    }
+    if (!inputs_same)
+        history_dissolve(stream);
     if (stream->live) {
         segmenter_set_duration(stream->live->segmenter, conf->segment_duration_us);
         if (conf->disabled || conf->input_count == 0)
@@ -336,7 +344,9 @@ void stream_configure(struct stream *stream, const struct stream_conf *conf)
 static void run_closing(void *arg)
 {
     struct stream *stream = arg;
-    history_close(&stream->history);
+    history_dissolve(stream);
+    history_close(&stream->own);
+    history_close(&stream->cache);
     tracks_unref(&stream->known_tracks);
     conf_drop(&stream->conf);
     stream->magic = 0;
@@ -421,14 +431,50 @@ void stream_set_known_tracks(struct stream *stream, struct tracks *tracks)
     stream_changed(stream);
 }
 
+static void set_part(struct stream *stream, struct history **part, struct history **history)
+{
+    struct history *gone = *part;
+    *part = NULL;
+    history_dissolve(stream);
+    history_close(&gone);
+    history_dissolve(stream); // who was told of the end may have asked again
+    *part = *history;
+    *history = NULL;
+    stream_changed(stream);
+}
+
 void stream_set_history(struct stream *stream, struct history **history)
 {
-    fetches_fail(stream);
-    history_close(&stream->history);
-    stream->history = *history;
-    *history = NULL;
-    stream->history_is_far = false;
-    stream_changed(stream);
+    set_part(stream, &stream->own, history);
+}
+
+void stream_set_cache(struct stream *stream, struct history **cache)
+{
+    set_part(stream, &stream->cache, cache);
+}
+
+// The archive here, the cache, and what the inputs' servers have. Returns how many; a cache alone
+// is none.
+static unsigned gather_holders(struct stream *stream, struct history_holder *holders)
+{
+    unsigned count = 0;
+    if (stream->own)
+        holders[count++] = (struct history_holder){stream->own, HOLDER_OWN, false};
+    unsigned near = count;
+    if (stream->cache)
+        holders[count++] = (struct history_holder){stream->cache, HOLDER_COPY, false};
+    unsigned here = count;
+    for (unsigned i = 0; i < stream->conf->input_count; i++) {
+        const struct input_conf *input = &stream->conf->input[i];
+        const char *why;
+        const struct protocol *protocol = protocol_by_url(input->url, &why);
+        struct history *far = NULL;
+        if (protocol && protocol->history)
+            far = protocol->history(stream->owner->env, input, stream->conf->name);
+        if (far)
+            holders[count++] = (struct history_holder){far, HOLDER_FAR, true};
+    }
+    return count == here ? near : count;
 }
 
 struct history *stream_history(const struct stream *stream)
@@ -437,27 +483,29 @@ struct history *stream_history(const struct stream *stream)
         return stream->history;
     // Made on first use: a thousand remote streams nobody asks for cost nothing.
     struct stream *self = (struct stream *)stream;
-    for (unsigned i = 0; i < stream->conf->input_count && !self->history; i++) {
-        const char *why;
-        const struct protocol *protocol = protocol_by_url(stream->conf->input[i].url, &why);
-        if (protocol && protocol->history)
-            self->history =
-                protocol->history(stream->owner->env, &stream->conf->input[i], stream->conf->name);
-        self->history_is_far = self->history != NULL;
-    }
+    struct history_holder holders[HISTORY_HOLDERS_MAX];
+    unsigned count = gather_holders(self, holders);
+    if (count == 1)
+        self->history = holders[0].history;
+    else if (count > 1)
+        self->history = history_merge_new(stream->owner->loop, holders, count);
+    self->history_made = count > 1 || (count == 1 && holders[0].owned);
     return self->history;
 }
 
 bool stream_has_archive(const struct stream *stream, struct history_range *whole)
 {
+    uint64_t bytes;
     *whole = (struct history_range){0};
-    if (stream->history && !stream->history_is_far) {
-        uint64_t bytes;
-        (void)history_summary(stream->history, whole, &bytes);
-        return true;
-    }
-    *whole = stream->far_range;
-    return stream->far_archive;
+    if (stream->own)
+        (void)history_summary(stream->own, whole, &bytes);
+    if (!stream->far_archive)
+        return stream->own != NULL;
+    const struct history_range *far = &stream->far_range;
+    if (far->from_us && (!whole->from_us || far->from_us < whole->from_us))
+        whole->from_us = far->from_us;
+    whole->to_us = far->to_us; // unknown: it goes on
+    return true;
 }
 
 void stream_set_far_archive(struct stream *stream, bool present, struct history_range whole)

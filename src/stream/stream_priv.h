@@ -81,8 +81,9 @@ struct stream {
     struct map *touched;   // viewers of short requests by key; NULL when none
     unsigned live_viewers; // of both kinds of bookkeeping; those who watch the past are not in it
     int64_t no_viewers_since_us; // monotonic, 0 while somebody watches
-    struct history *history;     // owned; NULL: none, or made on first use from the input
-    bool history_is_far;
+    struct history *own, *cache; // owned; the archive and the cache here, NULL: none
+    struct history *history;     // what is asked; NULL: none, or made on first use
+    bool history_made;           // of several, or of an input: closed with the stream
     struct tracks *known_tracks;
     bool far_archive;
     struct history_range far_range;

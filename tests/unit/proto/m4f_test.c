@@ -915,6 +915,40 @@ static void m4f_who_asks_is_not_asked_and_hops_are_bounded(void **state)
     past_close(&past);
 }
 
+// Peers beat: own archive at the centre, holes filled from the site on request.
+static void m4f_fills_the_holes_of_an_archive_here(void **state)
+{
+    (void)state;
+    struct past past;
+    struct reader reader;
+    struct memory_history own;
+    past_open(&past, 0, 4);
+    memory_history_init(&own, past.pair.net.loop);
+    for (unsigned i = 0; i < 4; i += 3) {
+        struct segment *same = segment_ref(past.memory.segment[i]);
+        memory_history_add(&own, &same);
+    }
+    struct history *history = &own.history;
+    stream_set_history(past.pair.to, &history);
+    past.history = stream_history(past.pair.to);
+    reader_begin(&reader, &past, FIRST_US, FIRST_US + 4 * US_PER_S, HISTORY_WHOLE);
+    reader.eager = true;
+    settle(&past);
+    assert_int_equal(reader.segments, 4);
+    assert_sums(&reader, 0, 4);
+    assert_int_equal(own.given, 2);
+    assert_int_equal(past.memory.given, 2);
+    stream_set_history(past.pair.to, &history); // no archive any more: the far one alone
+    assert_true(own.closed);
+    past.history = stream_history(past.pair.to);
+    reader_begin(&reader, &past, FIRST_US, FIRST_US + US_PER_S, HISTORY_WHOLE);
+    settle(&past);
+    assert_int_equal(past.memory.given, 3);
+    history_cancel(&reader.request);
+    past_close(&past);
+    memory_history_fini(&own);
+}
+
 static void m4f_check_wants_a_host_and_a_name(void **state)
 {
     (void)state;
@@ -953,4 +987,4 @@ TEST_MAIN(TEST(m4f_read_gives_the_range_segment_by_segment),
           TEST(m4f_requests_that_cannot_be_are_refused),
           TEST(m4f_asker_who_floods_or_chatters_is_closed),
           TEST(m4f_who_asks_is_not_asked_and_hops_are_bounded),
-          TEST(m4f_check_wants_a_host_and_a_name))
+          TEST(m4f_fills_the_holes_of_an_archive_here), TEST(m4f_check_wants_a_host_and_a_name))
