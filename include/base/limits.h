@@ -101,6 +101,11 @@
 #define ARCHIVE_OPENED_MAX 64
 // Requests to the archives of one server under way: each may hold two segments.
 #define ARCHIVE_REQUESTS_MAX 4096
+// Segments that the caches of one PATH keep (400 GB of 1 MB are 400000, 100 bytes of memory each);
+// what may wait to be written there, beyond that it is not kept; heads and track list of one.
+#define CACHE_ENTRIES_MAX 1000000
+#define CACHE_QUEUE_BYTES_MAX (64u << 20)
+#define CACHE_TAIL_MAX (4u << 20)
 // Front of an hour file that is read for its init segment; sixteen tracks with the largest
 // configurations fit.
 #define ARCHIVE_INIT_MAX (2u << 20)

@@ -45,12 +45,20 @@ struct dvr_conf {
 #define DVR_PERCENT 97
 #define DVR_SYNC_US 10000000LL
 
+// Where segments of other servers are kept.
+struct cache_conf {
+    char *path;          // owned; NULL: no cache
+    int64_t depth_s;     // 0: no limit by age
+    uint64_t size_bytes; // 0: no limit by size
+};
+
 struct stream_conf {
     char name[STREAM_NAME_MAX];
     char *title; // owned, NULL when absent
     unsigned input_count;
     struct input_conf input[STREAM_INPUTS_MAX]; // in failover order
     struct dvr_conf dvr;
+    struct cache_conf cache;
     int64_t segment_duration_us; // 1..15 s; STREAM_SEGMENT_DURATION_US
     unsigned segment_count;      // segments in the live playlist; STREAM_SEGMENT_COUNT
     int64_t clients_timeout_us;  // on demand: life after the last viewer

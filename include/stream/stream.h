@@ -62,6 +62,7 @@ struct loop *stream_loop(const struct stream *stream);
 // For owners above (archive, cluster) to find their own object again; one slot each.
 enum stream_slot {
     STREAM_SLOT_ARCHIVE,
+    STREAM_SLOT_CACHE,
     STREAM_SLOT_CLUSTER,
     STREAM_SLOT_MPEGTS,
     STREAM_SLOT_HLS,

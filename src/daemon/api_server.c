@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // GET /streamer/api/v3/config/stats, /monitoring/liveness, /monitoring/readiness and
-// /cluster/sources. docs/API.md has the fields.
+// /cluster/sources, /caches. docs/API.md has the fields.
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include "base/json_write.h"
 #include "base/text.h"
 #include "base/writer.h"
+#include "archive/cache.h"
 #include "cluster/cluster.h"
 #include "http/http.h"
 #include "link/link.h"
@@ -191,10 +192,46 @@ static void handle_sources(void *arg, struct http_request *request)
     api_respond(request, 200, &out);
 }
 
+// ---- caches -------------------------------------------------------------------------------------
+
+static void handle_caches(void *arg, struct http_request *request)
+{
+    const struct server *server = arg;
+    struct cache_stats stats;
+    struct writer out;
+    struct json json;
+    unsigned cursor = 0;
+    writer_init(&out, 512);
+    json_init(&json, &out);
+    json_object_begin(&json);
+    json_key(&json, "caches");
+    json_array_begin(&json);
+    while (caches_next(server->caches, &cursor, &stats)) {
+        json_object_begin(&json);
+        json_key_text(&json, "path", stats.path);
+        json_key_text(&json, "status", stats.ready ? "running" : "opening");
+        json_key_int(&json, "bytes", (int64_t)stats.bytes);
+        json_key_int(&json, "segments", (int64_t)stats.segments);
+        json_key_int(&json, "hits", (int64_t)stats.hits);
+        json_key_int(&json, "hit_bytes", (int64_t)stats.hit_bytes);
+        json_key_int(&json, "misses", (int64_t)stats.misses);
+        json_key_int(&json, "written", (int64_t)stats.written);
+        json_key_int(&json, "removed", (int64_t)stats.removed);
+        json_key_int(&json, "refused", (int64_t)stats.refused);
+        json_key_int(&json, "damaged", (int64_t)stats.damaged);
+        json_key_int(&json, "errors", (int64_t)stats.errors);
+        json_object_end(&json);
+    }
+    json_array_end(&json);
+    json_object_end(&json);
+    api_respond(request, 200, &out);
+}
+
 const struct http_route api_server_routes[] = {
     {"/streamer/api/v3/config/stats", HTTP_GET, handle_stats},
     {"/streamer/api/v3/monitoring/liveness", HTTP_GET, handle_liveness},
     {"/streamer/api/v3/monitoring/readiness", HTTP_GET, handle_readiness},
     {"/streamer/api/v3/cluster/sources", HTTP_GET, handle_sources},
+    {"/streamer/api/v3/caches", HTTP_GET, handle_caches},
     {NULL, 0, NULL},
 };

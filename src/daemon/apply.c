@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "archive/archive.h"
+#include "archive/cache.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -38,14 +39,17 @@ static void apply_one(struct server *server, const struct stream_conf *conf)
         int err = stream_create(server->streams, conf, &stream);
         if (err != 0)
             log_error("config", "no stream %s: %s", conf->name, err_name(err));
-        else if (conf->dvr.path_count > 0)
+        if (err == 0 && conf->dvr.path_count > 0)
             set_archive(server, stream, &conf->dvr);
+        if (err == 0)
+            cache_attach(server->caches, stream, &conf->cache);
     } else if (!stream_conf_equal(stream_conf(stream), conf)) {
         bool archive_same = dvr_conf_equal(&stream_conf(stream)->dvr, &conf->dvr);
         log_info(stream_log_name(stream), "configured anew");
         stream_configure(stream, conf);
         if (!archive_same)
             set_archive(server, stream, &conf->dvr);
+        cache_attach(server->caches, stream, &conf->cache);
     }
 }
 

@@ -67,6 +67,22 @@ static void dump_input(struct dump *dump, const struct input_conf *input)
     mem_free(url);
 }
 
+static void dump_cache(struct dump *dump, const struct cache_conf *cache)
+{
+    char text[32];
+    dump_begin(dump, "cache");
+    dump_word(dump, cache->path);
+    if (cache->depth_s) {
+        conf_print_duration(cache->depth_s, text, sizeof(text));
+        dump_word(dump, text);
+    }
+    if (cache->size_bytes) {
+        conf_print_size(cache->size_bytes, text, sizeof(text));
+        dump_word(dump, text);
+    }
+    dump_end(dump);
+}
+
 static void dump_names(struct dump *dump, const char *word, char *const *names, unsigned count)
 {
     dump_begin(dump, word);
@@ -131,6 +147,10 @@ static void dump_option(struct dump *dump, const struct conf_option *option,
         dump_begin(dump, option->word);
         conf_dvr_print(&stream->dvr, &dump->out);
         dump_end(dump);
+        break;
+    case CONF_TYPE_CACHE:
+        if (stream->cache.path)
+            dump_cache(dump, &stream->cache);
         break;
     case CONF_TYPE_ONLY:
         if (source->has_only)

@@ -66,6 +66,14 @@ const struct conf_option conf_options[] = {
      "PATH... [as of dvr]", NULL,
      "As `dvr`, but nothing is recorded until it is switched on by the API: what is there can be "
      "played."},
+    {"cache", NULL, IN_STREAM_LIKE, CONF_TYPE_CACHE, 0, 0, OF_STREAM(cache), 0, 0,
+     "PATH [DEPTH] [SIZE]", NULL,
+     "Keeps segments that other servers gave for a request into the past, so that a second look "
+     "costs no uplink. DEPTH (`2d`) is for how long after they were fetched, SIZE (`400G`) how "
+     "much "
+     "of all streams that name this PATH; what was fetched first goes first. A cache is no "
+     "archive: "
+     "what the other server deletes is not listed any more."},
     {"segment_duration", NULL, IN_STREAM_LIKE, CONF_TYPE_DURATION, 0, 0,
      OF_STREAM(segment_duration_us), 1, 15, "SECONDS", "4",
      "The length of a segment; it ends with the next key frame."},

@@ -21,6 +21,7 @@ enum conf_type {
     CONF_TYPE_LISTEN,   // address and port
     CONF_TYPE_INPUT,    // URL and options of a protocol
     CONF_TYPE_DVR,      // struct dvr_conf
+    CONF_TYPE_CACHE,    // struct cache_conf
     CONF_TYPE_ONLY,     // names
     CONF_TYPE_EXCEPT,   // names
     CONF_TYPE_USE,      // name of a template

@@ -21,6 +21,8 @@
 #include "link/link.h"
 #include "stream/protocol.h"
 
+enum { CACHE_PATH_MAX = 3000 };
+
 void conf_read_error(struct conf_reading *reading, const struct conf_node *node, unsigned number,
                      const char *format, ...)
 {
@@ -283,6 +285,31 @@ static void set_input(struct conf_reading *reading, const struct conf_option *op
 
 // ---- only, except --------------------------------------------------------------------------
 
+static void set_cache(struct conf_reading *reading, const struct conf_option *option,
+                      const struct conf_node *node, struct cache_conf *cache)
+{
+    struct cache_conf read = {0};
+    for (unsigned i = 0; i < conf_node_args(node); i++) {
+        const char *word = conf_node_arg(node, i);
+        if (word[0] == '/' && !read.path && strlen(word) < CACHE_PATH_MAX)
+            read.path = mem_strdup(word);
+        else if (read.depth_s || conf_value_duration(word, &read.depth_s) != 0 || !read.depth_s) {
+            if (read.size_bytes || conf_value_size(word, &read.size_bytes) != 0 || !read.size_bytes)
+                bad_word(reading, node, i,
+                         "one absolute path, one depth (2d, 10h) and one size (400G) at most", "");
+        }
+    }
+    if (!read.path)
+        conf_read_error(reading, node, conf_node_args(node), "found no path, expected %s",
+                        option->argument);
+    // One folder has one name: caches compare them as text.
+    for (size_t end = read.path ? strlen(read.path) : 0; end > 1 && read.path[end - 1] == '/';
+         end--)
+        read.path[end - 1] = 0;
+    mem_free(cache->path);
+    *cache = read;
+}
+
 static void add_names(struct conf_reading *reading, const struct conf_node *node, char ***names,
                       unsigned *count)
 {
@@ -333,6 +360,9 @@ static void set_option(struct conf_reading *reading, const struct conf_option *o
     case CONF_TYPE_INPUT:
         if (!owners->skip_inputs)
             set_input(reading, option, node, owners->stream);
+        break;
+    case CONF_TYPE_CACHE:
+        set_cache(reading, option, node, field);
         break;
     case CONF_TYPE_DVR:
         conf_node_place(node, owners->dvr_at);

@@ -10,6 +10,7 @@
 
 #include "api.h"
 #include "archive/archive.h"
+#include "archive/cache.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -166,6 +167,14 @@ static void print_archive_up(const struct metric *metric)
             sample_uint(metric, (const char *const[]){"stream", stream_name(stream), NULL},
                         stats.state == ARCHIVE_READY && !stats.problem);
     }
+}
+
+static void print_cache(const struct metric *metric)
+{
+    unsigned cursor = 0;
+    struct cache_stats stats;
+    while (caches_next(metric->server->caches, &cursor, &stats))
+        sample_field(metric, (const char *const[]){"path", stats.path, NULL}, &stats);
 }
 
 // ---- links and sources --------------------------------------------------------------------------
@@ -329,6 +338,7 @@ static void print_started(const struct metric *metric)
 
 #define OF_STREAM(field, kind) print_stream, offsetof(struct stream_stats, field), kind
 #define OF_ARCHIVE(field, kind) print_archive, offsetof(struct archive_stats, field), kind
+#define OF_CACHE(field) print_cache, offsetof(struct cache_stats, field), 'l'
 #define OF_LINK(field, kind) print_link, offsetof(struct link_stats, field), kind
 #define OF_HTTP(field, kind) print_http, offsetof(struct http_stats, field), kind
 #define OF_LOOP(field, kind) print_loop, offsetof(struct loop_stats, field), kind
@@ -374,6 +384,19 @@ static const struct family families[] = {
     {"sluice_archive_errors", "counter", "Refusals of the disk.", OF_ARCHIVE(errors, 'l')},
     {"sluice_archive_queued_bytes", "gauge", "Waiting for the disk.",
      OF_ARCHIVE(bytes_queued, 'l')},
+
+    {"sluice_cache_bytes", "gauge", "Kept of other servers' archives.", OF_CACHE(bytes)},
+    {"sluice_cache_segments", "gauge", "Kept of other servers' archives.", OF_CACHE(segments)},
+    {"sluice_cache_hits", "counter", "Segments, or their heads, given from the cache.",
+     OF_CACHE(hits)},
+    {"sluice_cache_hit_bytes", "counter", "Given from the cache.", OF_CACHE(hit_bytes)},
+    {"sluice_cache_misses", "counter", "Segments that had to be fetched.", OF_CACHE(misses)},
+    {"sluice_cache_segments_written", "counter", "Segments kept.", OF_CACHE(written)},
+    {"sluice_cache_segments_removed", "counter", "Segments that went.", OF_CACHE(removed)},
+    {"sluice_cache_segments_refused", "counter", "Segments not kept: the disk was too slow.",
+     OF_CACHE(refused)},
+    {"sluice_cache_damaged", "counter", "Files that were not what was written.", OF_CACHE(damaged)},
+    {"sluice_cache_errors", "counter", "Refusals of the disk.", OF_CACHE(errors)},
 
     {"sluice_source_up", "gauge", "1 while the other server is connected.", WHOLE(print_source_up)},
     {"sluice_source_streams", "gauge", "Streams it offers that are taken.",

@@ -10,6 +10,7 @@
 
 #include "api.h"
 #include "archive/archive.h"
+#include "archive/cache.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -21,7 +22,8 @@
 #define GOODBYE_US (50 * US_PER_MS)
 #define GOODBYE_MAX_US (1 * US_PER_S)
 
-// Remote streams come and go by themselves; those whose source has a dvr line are recorded here.
+// Remote streams come and go by themselves; those whose source has a dvr line are recorded here,
+// and kept in its cache.
 static void on_change(void *arg, struct stream *stream, bool gone)
 {
     struct server *server = arg;
@@ -32,6 +34,7 @@ static void on_change(void *arg, struct stream *stream, bool gone)
         archive_detach(server->archives, stream);
     else if (archive_attach(server->archives, stream, &conf->dvr) != 0)
         log_error(stream_log_name(stream), "has no archive path=%s", conf->dvr.path[0]);
+    cache_attach(server->caches, stream, &conf->cache);
 }
 
 static void on_tls(void *arg, int descriptor, const struct address *from)
@@ -59,6 +62,7 @@ struct server *server_new(struct loop *loop, const char *conf_path)
     server->streams = streams_new(loop, &server->env);
     server->env.streams = server->streams;
     server->archives = archives_new(loop);
+    server->caches = caches_new(loop);
     server->cluster = cluster_new(&server->env);
     server->watch = (struct streams_watch){.on_change = on_change, .arg = server};
     streams_watch_add(server->streams, &server->watch);
@@ -112,6 +116,7 @@ void server_free(struct server **where, int64_t flush_us)
         log_error("archive", "not everything was written within %lld s",
                   (long long)(flush_us / US_PER_S));
     archives_free(&server->archives);
+    caches_free(&server->caches);
     link_hub_free(&server->links);
     http_server_free(&server->http);
     settle(server);

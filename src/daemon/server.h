@@ -12,6 +12,7 @@
 #include "stream/stream.h"
 
 struct archives;
+struct caches;
 struct cluster;
 struct http_server;
 struct link_hub;
@@ -28,6 +29,7 @@ struct server {
     struct link_hub *links;
     struct streams *streams;
     struct archives *archives;
+    struct caches *caches;
     struct cluster *cluster;
     struct protocol_env env; // borrowed by everything above
     struct streams_watch watch;

@@ -80,6 +80,7 @@ void stream_conf_fini(struct stream_conf *conf)
     for (unsigned i = 0; i < conf->input_count; i++)
         input_conf_fini(&conf->input[i]);
     mem_free(conf->title);
+    mem_free(conf->cache.path);
     dvr_conf_fini(&conf->dvr);
     stream_conf_init(conf);
 }
@@ -89,6 +90,7 @@ void stream_conf_copy(struct stream_conf *to, const struct stream_conf *from)
     *to = *from;
     to->title = copy_text(from->title);
     dvr_conf_copy(&to->dvr, &from->dvr);
+    to->cache.path = copy_text(from->cache.path);
     for (unsigned i = 0; i < from->input_count; i++) {
         struct input_conf *input = &to->input[i];
         input->url = copy_text(input->url);
@@ -118,7 +120,9 @@ bool stream_conf_equal(const struct stream_conf *a, const struct stream_conf *b)
         if (!input_conf_equal(&a->input[i], &b->input[i]))
             return false;
     return strcmp(a->name, b->name) == 0 && text_same(a->title, b->title) &&
-           dvr_conf_equal(&a->dvr, &b->dvr) && a->segment_duration_us == b->segment_duration_us &&
+           dvr_conf_equal(&a->dvr, &b->dvr) && text_same(a->cache.path, b->cache.path) &&
+           a->cache.depth_s == b->cache.depth_s && a->cache.size_bytes == b->cache.size_bytes &&
+           a->segment_duration_us == b->segment_duration_us &&
            a->segment_count == b->segment_count && a->clients_timeout_us == b->clients_timeout_us &&
            a->source_timeout_us == b->source_timeout_us && a->is_static == b->is_static &&
            a->disabled == b->disabled && a->remote == b->remote;

@@ -111,8 +111,9 @@ static uint16_t bit(unsigned holder)
 
 static void note_failure(struct request *request, int err)
 {
-    if (err == 0 || err == ERR_NOT_FOUND)
-        return;
+    bool copy = request->merge->holder[request->holder].kind == HOLDER_COPY;
+    if (err == 0 || err == ERR_NOT_FOUND || (copy && !request->planned))
+        return; // a cache that cannot be asked has nothing
     request->failed |= bit(request->holder);
     request->err = err;
 }
@@ -149,7 +150,8 @@ static void on_ranged(void *arg, int err, const struct history_range *ranges, si
 {
     struct request *request = arg;
     request->asked = NULL;
-    note_failure(request, err);
+    if (request->holder < request->merge->count)
+        note_failure(request, err);
     if (err == 0)
         plan_ranges_add(&request->ranges, ranges, count);
     request->holder++;

@@ -21,6 +21,7 @@ static bool golden_buf(const char *path, const struct buf *buf)
 
 // ---- mistakes -----------------------------------------------------------------------------------
 
+#define CACHE_WORDS "one absolute path, one depth (2d, 10h) and one size (400G) at most"
 #define DVR_WORDS                                                                                  \
     "an absolute path, a depth (7d, 10h), a fill of the disk (90%), a size (10G), free=SIZE, "     \
     "sync=TIME, schedule=FROM-TO,... or mounted"
@@ -106,6 +107,13 @@ static const struct {
      "a.conf:2:38: found 'free=20', expected " DVR_WORDS "\n"},
     {"http 80;\nstream a { input fake://fake; dvr /d; dvr_offline /d; }\n",
      "a.conf:2:39: found dvr_offline beside dvr, expected one of the two\n"},
+    // caches
+    {"http 80;\nstream a { input fake://fake; cache 2d; }\n",
+     "a.conf:2:31: found no path, expected PATH [DEPTH] [SIZE]\n"},
+    {"http 80;\nstream a { input fake://fake; cache /c 2d 3h; }\n",
+     "a.conf:2:43: found '3h', expected " CACHE_WORDS "\n"},
+    {"http 80;\nstream a { input fake://fake; cache /c 4G 0G; }\n",
+     "a.conf:2:43: found '0G', expected " CACHE_WORDS "\n"},
     // inputs
     {"http 80;\nstream a { input rtps://cam/1; }\n",
      "a.conf:2:18: found 'rtps://cam/1', expected a URL that begins with fake://, rtsp://, "
@@ -672,7 +680,7 @@ static const char dumped[] =
     "passphrase=hunter2; template t; title \"Gate \\\"3\\\"\"; source_timeout false; }\n"
     "stream plain { input fake://fake; static false; disabled; dvr_offline /d; }\n"
     "source m4s://[2001:db8::1]:81/cams { only a b/*; cluster_key hunter2hunter2hunter2; }\n"
-    "source host:82 { only; except c; dvr /d; }\n";
+    "source host:82 { only; except c; dvr /d; cache /ssd/ 2d 400G; }\n";
 
 static void conf_dump_is_effective_and_masked(void **state)
 {

@@ -74,7 +74,7 @@ static void end(void)
         memory_history_fini(&past.memory[i]);
     }
     tracks_unref(&past.tracks);
-    loop_free(&past.loop);
+    loop_fixture_free(&past.loop);
     assert_int_equal(segment_live_count(), 0);
 }
 
