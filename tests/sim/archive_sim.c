@@ -98,7 +98,8 @@ static void note_unlink(const char *path)
         struct given *given = &camera->given[i];
         if (!given->promised || strcmp(given->file, path + strlen("/dvr/cam0")) != 0)
             continue;
-        CHECK(was_full() || given->end_us + DEPTH_US <= utc_us());
+        // Of the last one of a file that was recovered only its last picture counts.
+        CHECK(was_full() || given->start_us + DEPTH_US <= utc_us());
         given->promised = false;
     }
 }
