@@ -292,6 +292,7 @@ static void set_limits(struct archive *archive, const struct dvr_conf *dvr)
     archive->depth_us = dvr->depth_s * US_PER_S;
     archive->percent = dvr->percent ? dvr->percent : DVR_PERCENT;
     archive->size_bytes = dvr->size_bytes;
+    archive->free_bytes = dvr->free_bytes;
     for (unsigned i = 0; i < archive->places; i++)
         archive->place[i].disk->must_be_mounted |= dvr->mounted;
     archive->sync_us = dvr->sync_us ? dvr->sync_us : DVR_SYNC_US;

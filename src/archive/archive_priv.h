@@ -49,7 +49,7 @@ struct archive {
     char name[STREAM_NAME_MAX], log_name[STREAM_NAME_MAX + 8];
     int64_t depth_us;
     unsigned percent;
-    uint64_t size_bytes;
+    uint64_t size_bytes, free_bytes;
     int64_t sync_us;
     bool waits;          // for an earlier archive of its folder, before anything is opened
     bool listed;         // what can be listed is; before that requests wait
@@ -110,6 +110,11 @@ void retention_tick(void *archives);
 bool retention_remove(struct archive *archive, struct hour *hour);
 // archive_delete.
 MUST_USE int retention_delete(struct archive *archive, int64_t from_us, int64_t to_us);
+// So much was written: on a small disk it is time to see how full it is.
+void retention_wrote(struct disk *disk, uint64_t bytes);
+// A file that has so much is finished, so that something can go where the limits hold less than
+// hours.
+uint64_t retention_file_bytes(const struct archive *archive, const struct disk *disk);
 // The disk is full: the oldest file of all its archives goes. False when there is none to remove.
 bool retention_make_room(struct disk *disk);
 

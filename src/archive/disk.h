@@ -27,8 +27,9 @@ struct disk {
     char *path;
     unsigned users; // places of archives
     struct file_queue *writes, *reads, *chores;
-    uint64_t queued_bytes; // of its recorders
-    bool checking;         // the fill of the disk was asked for
+    uint64_t queued_bytes;                 // of its recorders
+    bool checking;                         // the fill of the disk was asked for
+    uint64_t total_bytes, unchecked_bytes; // size, 0 not known; written since it was asked for
     enum reason problem;
     bool must_be_mounted; // the word `mounted`
     bool looking, looked; // a look is under way; there was one

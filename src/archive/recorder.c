@@ -283,6 +283,8 @@ static bool must_roll(const struct recorder *recorder, const struct write_item *
     if (volume->tracks != item->tracks && (volume->index->generation != item->info.generation ||
                                            !tracks_equal(volume->tracks, item->tracks)))
         return true;
+    if (volume->end >= retention_file_bytes(recorder->archive, volume->place->disk))
+        return true;
     // Or the clock of a far server went back.
     return item->info.utc_start_us < recorder->last_start_us ||
            volume->index->count >= ARCHIVE_ENTRIES_MAX - 1;
@@ -575,6 +577,7 @@ void recorder_volume_appended(struct recorder *recorder, struct volume *volume, 
     if (hour)
         hours_set_bytes(&archive->hours, hour, volume->end + volume->idx_bytes);
     archive->last_write_us = now_us();
+    retention_wrote(volume->place->disk, offset - base);
     backoff_reset(&recorder->backoff);
     // After an error of the disk only a sync says that it is well again.
     if (archive->problem != REASON_IO && list_empty(&recorder->queue))

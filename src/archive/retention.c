@@ -18,6 +18,12 @@
 
 #define RETENTION_US (20 * US_PER_S)
 
+enum {
+    FILES_OF_A_LIMIT = 8,  // at least: what goes is then a small part of what is kept
+    CHECKS_OF_A_DISK = 32, // while it is filled once: a small one is full before the time comes
+    FILE_BYTES_LEAST = 1 << 20, // and no file is smaller for it
+};
+
 struct removal {
     struct archive *archive;
     struct hour_name name;
@@ -133,15 +139,26 @@ static void remove_by_size(struct archive *archive)
     }
 }
 
-// The archive with the oldest file that may go, among those whose limit is below the fill.
-static struct archive *oldest_on(const struct disk *disk, unsigned permille)
+// How full a disk is.
+struct fill {
+    unsigned permille;
+    uint64_t free;
+};
+
+static bool is_over(const struct archive *archive, const struct fill *fill)
+{
+    return archive->percent * 10 < fill->permille || fill->free < archive->free_bytes;
+}
+
+// The archive with the oldest file that may go, among those whose limit is passed.
+static struct archive *oldest_on(const struct disk *disk, const struct fill *fill)
 {
     struct archive *found = NULL;
     int64_t second = INT64_MAX;
     LIST_FOREACH(&disk->owner->archives, it, after)
     {
         struct archive *archive = LIST_OWNER(it, struct archive, node);
-        if (!takes_part(archive, disk) || archive->percent * 10 >= permille)
+        if (!takes_part(archive, disk) || !is_over(archive, fill))
             continue;
         const struct hour *hour = oldest(archive, disk);
         if (hour && hour->second < second) {
@@ -152,12 +169,12 @@ static struct archive *oldest_on(const struct disk *disk, unsigned permille)
     return found;
 }
 
-static void roll_all(const struct disk *disk, unsigned permille)
+static void roll_all(const struct disk *disk, const struct fill *fill)
 {
     LIST_FOREACH(&disk->owner->archives, it, after)
     {
         struct archive *archive = LIST_OWNER(it, struct archive, node);
-        if (writes_to(archive, disk) && archive->percent * 10 < permille)
+        if (writes_to(archive, disk) && is_over(archive, fill))
             archive->recorder.roll = true;
     }
 }
@@ -165,27 +182,51 @@ static void roll_all(const struct disk *disk, unsigned permille)
 static void on_usage(void *arg, const struct file_result *result)
 {
     struct disk *disk = arg;
-    uint64_t figures[3];
+    uint64_t figures[3]; // total, free, device
     disk->checking = false;
     if (result->err != 0 || !result->data || result->data->length < sizeof figures)
         return; // the next write says what is wrong
     memcpy(figures, result->data->data, sizeof figures);
-    unsigned permille = (unsigned)result->value;
+    struct fill fill = {.permille = (unsigned)result->value, .free = figures[1]};
     uint64_t unit = figures[0] / 1000 + 1;
     uint64_t freed = 0; // not yet taken off permille
-    while (permille > 0) {
-        struct archive *archive = oldest_on(disk, permille);
-        if (!archive)
-            break;
+    struct archive *archive;
+    disk->total_bytes = figures[0];
+    while ((archive = oldest_on(disk, &fill))) {
         struct hour *hour = oldest(archive, disk);
         freed += hour->bytes;
+        fill.free += hour->bytes;
         if (!retention_remove(archive, hour))
             return;
         unsigned less = (unsigned)(freed / unit);
-        permille = less < permille ? permille - less : 0;
+        fill.permille = less < fill.permille ? fill.permille - less : 0;
         freed -= (uint64_t)less * unit;
     }
-    roll_all(disk, permille);
+    roll_all(disk, &fill);
+}
+
+static void check_fill(struct disk *disk)
+{
+    disk->unchecked_bytes = 0;
+    if (!disk->checking)
+        disk->checking = file_disk_usage(disk->chores, disk->path, on_usage, disk) != NULL;
+}
+
+void retention_wrote(struct disk *disk, uint64_t bytes)
+{
+    disk->unchecked_bytes += bytes;
+    if (disk->total_bytes > 0 && disk->unchecked_bytes > disk->total_bytes / CHECKS_OF_A_DISK)
+        check_fill(disk);
+}
+
+uint64_t retention_file_bytes(const struct archive *archive, const struct disk *disk)
+{
+    uint64_t most = UINT64_MAX;
+    if (disk->total_bytes > 0)
+        most = disk->total_bytes / FILES_OF_A_LIMIT / disk->users;
+    if (archive->size_bytes > 0 && archive->size_bytes / FILES_OF_A_LIMIT < most)
+        most = archive->size_bytes / FILES_OF_A_LIMIT;
+    return most > FILE_BYTES_LEAST ? most : FILE_BYTES_LEAST;
 }
 
 void retention_tick(void *arg)
@@ -203,8 +244,7 @@ void retention_tick(void *arg)
     {
         struct disk *disk = LIST_OWNER(it, struct disk, node);
         disk_look(disk);
-        if (!disk->checking)
-            disk->checking = file_disk_usage(disk->chores, disk->path, on_usage, disk) != NULL;
+        check_fill(disk);
     }
     if (!list_empty(&archives->archives))
         timeout_start(&archives->retention, RETENTION_US);
@@ -262,7 +302,8 @@ int retention_delete(struct archive *archive, int64_t from_us, int64_t to_us)
 
 bool retention_make_room(struct disk *disk)
 {
-    struct archive *from = oldest_on(disk, UINT32_MAX);
+    static const struct fill full = {.permille = UINT32_MAX};
+    struct archive *from = oldest_on(disk, &full);
     if (!from)
         return false;
     return retention_remove(from, oldest(from, disk));

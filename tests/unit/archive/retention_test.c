@@ -151,6 +151,50 @@ static void retention_full_disk_removes_the_oldest_first(void **state)
     room_close();
 }
 
+// 2.1.5: so much is kept free, whatever the percentage.
+static void retention_keeps_free_what_was_asked_for(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(6);
+    unsigned before = room_files(".mp4")->count;
+    room.conf.dvr.free_bytes = 200 << 10;
+    set_limits(0, 100, 0);
+    set_fill(800); // 200 KB of the megabyte are free
+    room_wait(30 * US_PER_S);
+    assert_int_equal(room_files(".mp4")->count, before);
+    set_fill(861); // 61 KB too few: two files of some 38
+    room_wait(6 * US_PER_S);
+    fill_permille = 800;
+    room_wait(30 * US_PER_S);
+    assert_int_equal(room_files(".mp4")->count, before - 2);
+    file_set_calls_test(NULL);
+    room_close();
+}
+
+// 2.1.5: a limit that holds less than an hour: files are short, so that the oldest can go, and what
+// is kept is most of what may be.
+static void retention_small_limit_makes_short_files(void **state)
+{
+    (void)state;
+    room_open();
+    room.picture_bytes = 40000; // a megabyte a second
+    set_limits(0, 0, 16 << 20);
+    for (unsigned i = 0; i < 40; i++) {
+        room_record(1);
+        room_align();
+        room_wait(20 * US_PER_S);
+        assert_true(room_stats().bytes <= 16u << 20 || i < 8);
+    }
+    assert_true(room_stats().bytes >= 10u << 20);
+    struct files *files = room_files(".mp4");
+    assert_true(files->count >= 4);
+    for (unsigned i = 0; i < files->count; i++)
+        assert_true(files->size[i] <= (off_t)(6 << 20)); // an eighth and a segment
+    assert_list_is_read();
+    room_close();
+}
+
 static void retention_default_is_97_percent(void **state)
 {
     (void)state;
@@ -332,5 +376,7 @@ TEST_MAIN(TEST(delete_takes_files_and_hides_the_rest),
           TEST(retention_removes_by_age), TEST(retention_removes_by_size_and_keeps_the_newest),
           TEST(retention_removes_empty_folders_up_to_the_stream),
           TEST(retention_file_being_written_is_rolled_first),
-          TEST(retention_full_disk_removes_the_oldest_first), TEST(retention_default_is_97_percent),
+          TEST(retention_full_disk_removes_the_oldest_first),
+          TEST(retention_keeps_free_what_was_asked_for),
+          TEST(retention_small_limit_makes_short_files), TEST(retention_default_is_97_percent),
           TEST(retention_file_that_cannot_be_removed_is_known_again))
