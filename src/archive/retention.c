@@ -215,7 +215,8 @@ static void check_fill(struct disk *disk)
 void retention_wrote(struct disk *disk, uint64_t bytes)
 {
     disk->unchecked_bytes += bytes;
-    if (disk->total_bytes > 0 && disk->unchecked_bytes > disk->total_bytes / CHECKS_OF_A_DISK)
+    // With the first bytes how large the disk is.
+    if (disk->unchecked_bytes > disk->total_bytes / CHECKS_OF_A_DISK)
         check_fill(disk);
 }
 

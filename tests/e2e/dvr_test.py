@@ -254,6 +254,34 @@ def test_full_disk_is_named_and_recording_comes_back():
         os.rmdir(place)
 
 
+def test_small_disk_is_awaited_and_then_filled_twice_over():
+    """Peers 2.1.4, 2.1.5: nothing is written where the disk belongs before it is there; and a full
+    disk, of a few seconds here, never stops recording."""
+    own_mounts()
+    place = tempfile.mkdtemp(prefix="sluice-e2e-small-", dir="/var/tmp")
+    if os.stat(place).st_dev != os.stat("/").st_dev:
+        raise node.Skip("/var/tmp is a file system of its own")
+    try:
+        server = Node("http @PORT@;\nstream main { url fake://fake width=1280 height=720 "
+                      f"bitrate=20M gop=1; dvr {place} mounted; segment_duration 1; }}\n", name="server")
+        wait_for(lambda: server.stats("main")["alive"], 20, "it is live")
+        wait_for(lambda: server.stats("main")["dvr_info"]["problem"] == "unmounted", 20, "refused")
+        assert os.listdir(place) == []
+        if node.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", place]).returncode != 0:
+            raise node.Skip("mounting is not allowed here")
+        wait_for(lambda: server.stats("main")["dvr_info"]["problem"] is None, 20, "used")
+        size = 16 << 20
+        wait_for(lambda: server.metric_sum("sluice_archive_written_bytes_total") > 2 * size, 60,
+                 "the disk is filled twice over")
+        info = server.stats("main")["dvr_info"]
+        assert info["segments_skipped"] == 0 and info["errors"] == 0, info
+        assert info["bytes"] > size / 2 and len(ranges(server)) == 1, (info, ranges(server))
+        server.kill()
+    finally:
+        node.run(["umount", "-l", place])
+        os.rmdir(place)
+
+
 def test_archive_that_vanishes_is_told_and_found_again():
     server = Node("http @PORT@;\nstream main { url fake://fake; dvr @DIR@/dvr; segment_duration 1; }\n",
                   name="server")
