@@ -42,7 +42,7 @@ static void on_again(void *arg);
 
 void journal_init(struct journal *journal, struct archive *archive)
 {
-    *journal = (struct journal){.archive = archive};
+    *journal = (struct journal){.archive = archive, .begun_us = utc_us()};
     timeout_init(&journal->again, archive->owner->loop, on_again, journal);
 }
 
@@ -95,9 +95,9 @@ static void pend(struct journal *journal, const struct journal_record *record)
 // The life of this process, once, and the hole before it.
 static void begin_life(struct journal *journal)
 {
-    struct journal_record life = {.kind = JOURNAL_LIFE, .from_us = utc_us()};
+    struct journal_record life = {.kind = JOURNAL_LIFE, .from_us = journal->begun_us};
     clock_boot_id(life.boot);
-    life.to_us = life.from_us - boot_us();
+    life.to_us = utc_us() - boot_us();
     struct journal_record mark = {
         .kind = JOURNAL_MARK, .reason = REASON_RESTART, .from_us = life.from_us};
     (void)(journal_add(journal, &life) == 0);

@@ -21,6 +21,7 @@ enum journal_state { JOURNAL_NEW, JOURNAL_LOADING, JOURNAL_READY };
 struct journal {
     struct archive *archive;
     enum journal_state state;
+    int64_t begun_us; // UTC of the archive's beginning: media may come before the file is read
     struct journal_records records;
     struct journal_list pending; // not yet written, in order
     bool unreadable;             // the file is there and could not be read

@@ -132,6 +132,22 @@ static void journal_outlives_restarts(void **state)
     room_close();
 }
 
+// Media that come while the file is still being read must not lie before the mark: the hole of a
+// restart would then be told as one that nobody can explain.
+static void journal_life_begins_with_the_archive(void **state)
+{
+    (void)state;
+    room_open_plain("cam");
+    int64_t begun_us = utc_us();
+    room_attach();
+    clock_advance_test(300 * US_PER_MS); // before the file has been read
+    room_settle();
+    const struct journal_records *records = &room_archive()->journal.records;
+    assert_int_equal(records->lives.item[0].from_us, begun_us);
+    assert_int_equal(records->marks.item[0].from_us, begun_us);
+    room_close();
+}
+
 // A crash in the middle of an append, at every byte of the last record.
 static void journal_torn_end_is_cut_off(void **state)
 {
@@ -257,6 +273,7 @@ static void journal_is_written_anew_when_it_has_grown(void **state)
 
 TEST_MAIN(TEST(mark_is_said_once_until_media_come), TEST(hole_that_goes_on_is_told_until_now),
           TEST(hole_is_cut_where_marks_lie), TEST(journal_outlives_restarts),
+          TEST(journal_life_begins_with_the_archive),
           TEST(journal_torn_end_is_cut_off), TEST(journal_not_understood_is_kept_aside),
           TEST(journal_each_write_fails_once), TEST(journal_unreadable_stops_nothing),
           TEST(journal_is_written_anew_when_it_has_grown))
