@@ -54,6 +54,7 @@ enum archive_state { ARCHIVE_OPENING, ARCHIVE_READY, ARCHIVE_FAILED };
 
 struct archive_stats {
     enum archive_state state;
+    const char *paused;     // "disabled" or "schedule": not to be recorded now; NULL: it is
     const char *problem;    // reason name of the last trouble ("disk_full", "io"), NULL when well
     uint64_t bytes, files;  // on disk
     int64_t from_us, to_us; // UTC of what is there, 0 when empty
@@ -69,6 +70,9 @@ MUST_USE int archive_lock(struct stream *stream, int64_t from_us, int64_t to_us,
 // segments are not given out any more. ERR_NOT_FOUND: no archive here; ERR_AGAIN: it is not open
 // yet, or its disk takes no more now, and some is left; ERR_LIMIT: too many stretches.
 MUST_USE int archive_delete(struct stream *stream, int64_t from_us, int64_t to_us);
+// Recording is switched on or off from the next segment on, for lives of the server to come too,
+// whatever dvr or dvr_offline says. ERR_NOT_FOUND: no archive here; ERR_AGAIN: it is not open yet.
+MUST_USE int archive_switch(struct stream *stream, bool on);
 // What is locked, oldest first.
 void archive_locks(const struct stream *stream,
                    void (*lock)(void *arg, int64_t from_us, int64_t to_us), void *arg);

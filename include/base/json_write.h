@@ -27,7 +27,6 @@ void json_int(struct json *json, int64_t value);
 void json_uint(struct json *json, uint64_t value);
 void json_double(struct json *json, double value); // NaN and infinities write null
 void json_bool(struct json *json, bool value);
-void json_null(struct json *json);
 // Key and value in one.
 void json_key_text(struct json *json, const char *key, const char *value);
 void json_key_int(struct json *json, const char *key, int64_t value);

@@ -241,13 +241,15 @@ static void on_part(void *arg, struct tracks *tracks, const struct segment_info 
                     unsigned part, struct frame *const *frames, unsigned count)
 {
     struct archive *archive = arg;
-    recorder_on_part(&archive->recorder, tracks, info, part, frames, count);
+    if (duty_takes(archive, info->utc_start_us))
+        recorder_on_part(&archive->recorder, tracks, info, part, frames, count);
 }
 
 static void on_segment(void *arg, struct segment *segment)
 {
     struct archive *archive = arg;
-    recorder_on_segment(&archive->recorder, segment);
+    if (duty_takes(archive, segment->info.utc_start_us))
+        recorder_on_segment(&archive->recorder, segment);
 }
 
 static bool comes_by_link(const struct stream *stream)
@@ -296,6 +298,7 @@ static void set_limits(struct archive *archive, const struct dvr_conf *dvr)
     for (unsigned i = 0; i < archive->places; i++)
         archive->place[i].disk->must_be_mounted |= dvr->mounted;
     archive->sync_us = dvr->sync_us ? dvr->sync_us : DVR_SYNC_US;
+    duty_set(&archive->duty, dvr);
 }
 
 // The paths of a dvr line without slashes at the end, so that two spellings are one disk.
@@ -510,8 +513,10 @@ bool archive_get_stats(const struct stream *stream, struct archive_stats *out)
         return false;
     struct history_range whole;
     (void)archive_span(archive, &whole);
+    enum reason pause = duty_pause(archive, utc_us());
     *out = (struct archive_stats){
         .state = state_of(archive),
+        .paused = pause == REASON_NONE ? NULL : reason_name(pause),
         .problem = archive->problem == REASON_NONE ? NULL : reason_name(archive->problem),
         .bytes = archive->hours.bytes,
         .files = archive->hours.count,
@@ -542,6 +547,19 @@ int archive_delete(struct stream *stream, int64_t from_us, int64_t to_us)
     if (!archive)
         return ERR_NOT_FOUND;
     return archive->listed ? retention_delete(archive, from_us, to_us) : ERR_AGAIN;
+}
+
+int archive_switch(struct stream *stream, bool on)
+{
+    struct archive *archive = attached(stream);
+    if (!archive)
+        return ERR_NOT_FOUND;
+    if (archive->journal.state != JOURNAL_READY)
+        return ERR_AGAIN;
+    journal_switch(archive, on);
+    log_info(archive->log_name, "recording switched %s", on ? "on" : "off");
+    stream_changed(stream);
+    return 0;
 }
 
 void archive_locks(const struct stream *stream,

@@ -15,6 +15,7 @@
 #include "archive/archive.h"
 #include "base/limits.h"
 #include "base/reason.h"
+#include "duty.h"
 #include "disk.h"
 #include "hours.h"
 #include "index_parse.h"
@@ -57,6 +58,7 @@ struct archive {
     struct hours hours;
     struct journal journal;
     struct recorder recorder;
+    struct duty duty;
     struct segment_listener listener;
     struct list requests;
     unsigned ops; // removals, and what the journal does, not completed

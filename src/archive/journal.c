@@ -452,11 +452,6 @@ void journal_mark(struct archive *archive, int64_t at_us, enum reason reason)
 void journal_switch(struct archive *archive, bool on)
 {
     struct journal_record record = {.kind = JOURNAL_SWITCH, .on = on};
-    if (archive->journal.records.off == on)
-        (void)(journal_add(&archive->journal, &record) == 0);
-}
-
-bool journal_is_off(const struct archive *archive)
-{
-    return archive->journal.records.off;
+    if (archive->journal.records.recording != (on ? SWITCH_ON : SWITCH_OFF))
+        (void)(journal_add(&archive->journal, &record) == 0); // of its kind there is one
 }

@@ -56,6 +56,5 @@ bool journal_idle(const struct journal *journal);
 void journal_mark(struct archive *archive, int64_t utc_us, enum reason reason);
 // Recording of this stream is switched on or off, for lives to come too.
 void journal_switch(struct archive *archive, bool on);
-bool journal_is_off(const struct archive *archive);
 
 #endif

@@ -215,7 +215,7 @@ int journal_apply(struct journal_records *records, const struct journal_record *
         as_added.kind = JOURNAL_DELETED;
         return span_remove(&records->deleted, &as_added, JOURNAL_SPANS_MAX);
     case JOURNAL_SWITCH:
-        records->off = !record->on;
+        records->recording = record->on ? SWITCH_ON : SWITCH_OFF;
         return 0;
     case JOURNAL_CUT:
         apply_cut(&records->marks, record);
@@ -227,7 +227,8 @@ int journal_apply(struct journal_records *records, const struct journal_record *
 unsigned journal_records_count(const struct journal_records *records)
 {
     return records->marks.count + records->lives.count + records->offsets.count +
-           records->locks.count + records->deleted.count + records->off;
+           records->locks.count + records->deleted.count +
+           (records->recording != SWITCH_NEVER);
 }
 
 static void list_write(struct writer *out, const struct journal_list *list)
@@ -238,14 +239,15 @@ static void list_write(struct writer *out, const struct journal_list *list)
 
 void journal_records_write(struct writer *out, const struct journal_records *records)
 {
-    const struct journal_record off = {.kind = JOURNAL_SWITCH, .on = false};
+    const struct journal_record recording = {.kind = JOURNAL_SWITCH,
+                                             .on = records->recording == SWITCH_ON};
     list_write(out, &records->lives);
     list_write(out, &records->marks);
     list_write(out, &records->offsets);
     list_write(out, &records->locks);
     list_write(out, &records->deleted);
-    if (records->off)
-        journal_record_write(out, &off);
+    if (records->recording != SWITCH_NEVER)
+        journal_record_write(out, &recording);
 }
 
 void journal_forget_before(struct journal_records *records, int64_t oldest_us)

@@ -14,13 +14,16 @@ struct journal_list {
     unsigned count, capacity;
 };
 
+// NEVER: nobody has switched; the configuration says.
+enum journal_switch { SWITCH_NEVER, SWITCH_OFF, SWITCH_ON };
+
 struct journal_records {
     struct journal_list marks;   // by time, times differ
     struct journal_list lives;   // in the order they were written; those of one boot
     struct journal_list offsets; // by file, one each
     struct journal_list locks;   // by time, none touching another
     struct journal_list deleted; // by file and time, none touching another
-    bool off;                    // recording is switched off
+    enum journal_switch recording;
 };
 
 void journal_records_fini(struct journal_records *records);

@@ -122,10 +122,16 @@ void json_key(struct json *json, const char *key)
     json->after_key = true;
 }
 
+static void write_null(struct json *json)
+{
+    json_separate(json);
+    writer_text(json->out, "null");
+}
+
 void json_text(struct json *json, const char *value)
 {
     if (!value) {
-        json_null(json);
+        write_null(json);
         return;
     }
     json_separate(json);
@@ -147,7 +153,7 @@ void json_uint(struct json *json, uint64_t value)
 void json_double(struct json *json, double value)
 {
     if (!isfinite(value)) {
-        json_null(json);
+        write_null(json);
         return;
     }
     json_separate(json);
@@ -163,12 +169,6 @@ void json_bool(struct json *json, bool value)
 {
     json_separate(json);
     writer_text(json->out, value ? "true" : "false");
-}
-
-void json_null(struct json *json)
-{
-    json_separate(json);
-    writer_text(json->out, "null");
 }
 
 void json_key_text(struct json *json, const char *key, const char *value)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The archive of a stream by the API: /streamer/api/v3/streams/NAME/dvr/ranges and .../dvr/locks,
-// and who may change something.
+// The archive of a stream by the API: /streamer/api/v3/streams/NAME/dvr/ranges, .../dvr/locks,
+// .../dvr/enable and .../dvr/disable, and who may change something.
+#include <jansson.h>
 #include <string.h>
 
 #include "api.h"
@@ -109,6 +110,15 @@ static void respond_error(struct http_request *request, int err)
         http_respond_error(request, 409, "there are too many stretches of this stream");
 }
 
+static void respond_switched(struct stream *stream, struct http_request *request, bool on)
+{
+    int err = archive_switch(stream, on);
+    if (err != 0)
+        respond_error(request, err);
+    else
+        http_respond(request, 204, NULL, &(struct buf *){NULL});
+}
+
 static void handle_change(void *arg, struct http_request *request)
 {
     int64_t from_us, to_us;
@@ -117,6 +127,12 @@ static void handle_change(void *arg, struct http_request *request)
     bool post = http_method(request) == HTTP_POST;
     if (!api_may_change(request))
         return;
+    struct stream *enable = post ? stream_of(arg, request, "enable") : NULL;
+    struct stream *disable = post ? stream_of(arg, request, "disable") : NULL;
+    if (enable || disable) {
+        respond_switched(enable ? enable : disable, request, enable != NULL);
+        return;
+    }
     if (!locks && !(ranges && !post)) {
         http_respond_error(request, 404, "there is nothing of that name that can be changed");
         return;
@@ -135,7 +151,76 @@ static void handle_change(void *arg, struct http_request *request)
         http_respond(request, 204, NULL, &(struct buf *){NULL});
 }
 
+static void handle_old_switch(void *arg, struct http_request *request, bool on)
+{
+    struct server *server = arg;
+    if (!api_may_change(request))
+        return;
+    struct stream *stream = streams_get(server->streams, http_prefix(request));
+    if (stream)
+        respond_switched(stream, request, on);
+    else
+        http_respond_error(request, 404, "there is no stream of that name");
+}
+
+static void handle_old_enable(void *arg, struct http_request *request)
+{
+    handle_old_switch(arg, request, true);
+}
+
+static void handle_old_disable(void *arg, struct http_request *request)
+{
+    handle_old_switch(arg, request, false);
+}
+
+// {"stream": NAME, "from": SECONDS, "duration": SECONDS}. The stream; NULL when it was answered.
+static struct stream *old_stretch(struct server *server, struct http_request *request,
+                                  int64_t *from_us, int64_t *to_us)
+{
+    struct bytes body = http_body(request);
+    const char *name = NULL;
+    json_int_t from_s = -1, duration_s = 0;
+    json_t *root = json_loadb((const char *)body.data, body.length, 0, NULL);
+    int err = json_unpack(root, "{s:s, s:I, s:I}", "stream", &name, "from", &from_s, "duration",
+                          &duration_s);
+    bool right = err == 0 && from_s >= 0 && from_s <= DURATION_MAX_S && duration_s >= 1 &&
+                 duration_s <= DURATION_MAX_S;
+    struct stream *stream = right ? streams_get(server->streams, name) : NULL;
+    json_decref(root);
+    *from_us = from_s * US_PER_S;
+    *to_us = *from_us + duration_s * US_PER_S;
+    if (!right)
+        http_respond_error(request, 400, "stream, from and duration (seconds) are wanted as JSON");
+    else if (!stream)
+        http_respond_error(request, 404, "there is no stream of that name");
+    return stream;
+}
+
+static void handle_old_stretch(void *arg, struct http_request *request)
+{
+    int64_t from_us, to_us;
+    if (!api_may_change(request))
+        return;
+    struct stream *stream = old_stretch(arg, request, &from_us, &to_us);
+    if (!stream)
+        return;
+    const char *what = strrchr(http_path(request), '/') + 1;
+    int err = strcmp(what, "delete") == 0
+                  ? archive_delete(stream, from_us, to_us)
+                  : archive_lock(stream, from_us, to_us, strcmp(what, "lock") == 0);
+    if (err != 0)
+        respond_error(request, err);
+    else
+        http_respond(request, 204, NULL, &(struct buf *){NULL});
+}
+
 const struct http_route api_dvr_routes[] = {
     {"/streamer/api/v3/streams/*", HTTP_POST | HTTP_DELETE, handle_change},
+    // As scripts know them.
+    {"/flussonic/api/dvr_enable/*", HTTP_POST, handle_old_enable},
+    {"/flussonic/api/dvr_disable/*", HTTP_POST, handle_old_disable},
+    {"/flussonic/api/dvr/lock", HTTP_POST, handle_old_stretch},
+    {"/flussonic/api/dvr/unlock", HTTP_POST, handle_old_stretch},
+    {"/flussonic/api/dvr/delete", HTTP_POST, handle_old_stretch},
     {NULL, 0, NULL},
 };

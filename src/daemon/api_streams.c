@@ -109,6 +109,7 @@ static void json_archive(struct json *json, struct stream *stream)
         json_key_int(json, "bytes", (int64_t)archive.bytes);
         json_key_int(json, "files", (int64_t)archive.files);
         json_key_text(json, "state", states[archive.state]);
+        json_key_text(json, "paused", archive.paused);
         json_key_text(json, "problem", archive.problem);
         json_key_int(json, "segments_written", (int64_t)archive.segments_written);
         json_key_int(json, "segments_skipped", (int64_t)archive.segments_shed);

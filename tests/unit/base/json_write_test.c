@@ -38,7 +38,7 @@ static void json_nested_commas_are_right(void **state)
     json_key_text(&json, "a", "b");
     json_key_bool(&json, "c", false);
     json_object_end(&json);
-    json_null(&json);
+    json_text(&json, NULL);
     json_array_end(&json);
     json_key_int(&json, "last", INT64_MIN);
     json_object_end(&json);
