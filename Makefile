@@ -171,7 +171,13 @@ fuzz: deps
 	$(B)/fuzzer/tests/fuzz/$(T)_fuzz -max_total_time=$(or $(SECONDS),60) -timeout=5 \
 		$(B)/fuzzer/found/$(T) tests/fuzz/corpus/$(T)
 
-bench: $(B)/sluice deps
+# What the figures need beside the server.
+$(B)/tests/bench/archive_make: tests/bench/archive_make.c $(foreach lib,$(LINK_archive),$(B)/lib/$(lib).a)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -Isrc/archive $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
+		-Wl,--end-group $(LIBS)
+
+bench: $(B)/sluice $(B)/tests/bench/archive_make deps
 	@python3 tests/bench/run.py --binary $(B)/sluice $(T)
 
 golden:

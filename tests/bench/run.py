@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 import node  # noqa: E402
 from node import Node, has_stream, pair, wait_for  # noqa: E402
 from sei import stamps  # noqa: E402
+import archive  # noqa: E402
 
 rows = []
 LOAD = None
@@ -357,6 +358,14 @@ def bench_recording():
     part = (cpu_s(pid) - spent) / (time.monotonic() - began) * 100 / count
     row("a recorded and segmented stream of 4 Mbit/s (from a file)", f"{part:.3f} % of a core",
         "at most 0.2 %", part <= .2)
+
+
+def bench_archive_days():
+    archive.bench_archive_days(sys.modules[__name__])
+
+
+def bench_archive_start():
+    archive.bench_archive_start(sys.modules[__name__])
 
 
 def main():
