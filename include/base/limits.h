@@ -97,6 +97,12 @@
 // ones is 3600; parts that come alone after damage are more).
 #define ARCHIVE_HOURS_MAX 100000
 #define ARCHIVE_ENTRIES_MAX 65536
+// Holes inside of hour files that are kept in memory for a stream, 40 bytes each: one an hour for
+// half a year. Those of other files are read from their indexes when asked for.
+#define ARCHIVE_HOLES_MAX 4096
+// Listings, recoveries and summaries that are done for their own sake, of one disk at a time: who
+// asks for something waits for no more than these.
+#define ARCHIVE_WALKS_MAX 2
 // Hour files kept open with their index decoded for the next reader: a descriptor and 40 KB each.
 #define ARCHIVE_OPENED_MAX 64
 // Requests to the archives of one server under way: each may hold two segments.

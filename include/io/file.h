@@ -95,6 +95,9 @@ struct file_op *file_make_folders(struct file_queue *queue, const char *path, fi
 // characters and other kinds are left out. A name that cannot be looked at is an error, unless it
 // is gone by then. ERR_LIMIT beyond 64 MB.
 struct file_op *file_list(struct file_queue *queue, const char *path, file_done_fn done, void *arg);
+// The same without looking at each file: all sizes are 0.
+struct file_op *file_names(struct file_queue *queue, const char *path, file_done_fn done,
+                           void *arg);
 // Fill of the file system that holds path: value = per mille used; data = three u64 in host order:
 // total bytes, free bytes for us, device number.
 struct file_op *file_disk_usage(struct file_queue *queue, const char *path, file_done_fn done,

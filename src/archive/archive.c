@@ -6,8 +6,8 @@
 //    this archive for the same time.
 // 2. Two archives with one folder (a stream that was closed and made again) follow one another: the
 //    second waits until the first has written all.
-// 3. Writing begins when the tree is listed, so that names are known; the newest file of an earlier
-//    life is looked at behind it.
+// 3. Writing begins at once: names are made with O_EXCL. What earlier lives left is found behind it
+//    (tree.h).
 #include "archive/archive.h"
 
 #include <errno.h>
@@ -64,21 +64,67 @@ void archive_set_problem(struct archive *archive, enum reason problem, int os_er
 
 static void mark_end(struct archive *archive);
 
-void archive_place_changed(struct archive *archive, const struct place *place, int os_error)
+// Nothing more will be known of it soon.
+static bool place_silent(const struct place *place)
+{
+    return place->state == PLACE_FAILED ||
+           (place->disk->problem != REASON_NONE && !place->tree.named);
+}
+
+static bool place_known(struct place *place)
+{
+    struct tree *tree = &place->tree;
+    const struct hours *hours = &place->archive->hours;
+    int64_t second = hours->count > 0 ? hours->hour[0].second : INT64_MAX;
+    return place_silent(place) || (place->state == PLACE_READY && tree->named && tree->looked &&
+                                   tree_known_before(tree, second));
+}
+
+void archive_listed(struct archive *archive)
 {
     bool any = false, all = true;
     for (unsigned i = 0; i < archive->places; i++) {
-        any |= archive->place[i].state == PLACE_LISTED;
-        all &= archive->place[i].state != PLACE_OPENING ||
-               archive->place[i].disk->problem != REASON_NONE; // without an answer so far
+        any |= archive->place[i].state == PLACE_READY;
+        all &= place_known(&archive->place[i]);
     }
+    requests_wake(archive);
+    if (archive->listed || !any || !all)
+        return;
+    archive->listed = true;
+    if (archive->stream)
+        stream_changed(archive->stream);
+}
+
+bool archive_ready(struct archive *archive, int64_t from_us, int64_t to_us, bool wide)
+{
+    bool any = false, all = true;
+    for (unsigned i = 0; i < archive->places; i++) {
+        struct place *place = &archive->place[i];
+        any |= place->state == PLACE_READY;
+        all &= place_silent(place) ||
+               (place->state == PLACE_READY && tree_ready(&place->tree, from_us, to_us, wide));
+    }
+    return any && all;
+}
+
+bool archive_complete(struct archive *archive)
+{
+    for (unsigned i = 0; i < archive->places; i++)
+        if (archive->place[i].state == PLACE_READY && !archive->place[i].tree.complete)
+            return false;
+    return true;
+}
+
+void archive_place_changed(struct archive *archive, const struct place *place, int os_error)
+{
+    bool any = false;
+    for (unsigned i = 0; i < archive->places; i++)
+        any |= archive->place[i].state == PLACE_READY;
     if (!any && place->disk->problem == REASON_UNMOUNTED)
         archive_set_problem(archive, REASON_UNMOUNTED, 0);
     else if (!any && place->state == PLACE_FAILED)
         archive_set_problem(archive, archive_reason_of(os_error), os_error);
-    archive->listed |= any && all;
-    if (archive->listed)
-        requests_wake(archive);
+    archive_listed(archive);
     recorder_run(&archive->recorder);
     if (archive->stream)
         stream_changed(archive->stream);
@@ -92,8 +138,8 @@ struct place *archive_write_place(struct archive *archive)
         if (place->state == PLACE_FAILED || place->disk->problem == REASON_UNMOUNTED)
             continue;
         if (place->disk->problem == REASON_NONE)
-            return place->state == PLACE_LISTED ? place : NULL;
-        if (place->state == PLACE_LISTED && !worse)
+            return place->state == PLACE_READY ? place : NULL;
+        if (place->state == PLACE_READY && !worse)
             worse = place;
     }
     return worse;
@@ -107,7 +153,7 @@ void archive_disk_changed(struct archive *archive, struct place *place, bool for
         recorder_disk_failed(&archive->recorder, place, forget);
     if (forget)
         place_forget(place);
-    if (place->state != PLACE_LISTED && !place->opening)
+    if (place->state != PLACE_READY)
         place_open(place);
     else
         archive_place_changed(archive, place, 0);
@@ -221,8 +267,7 @@ void archive_close(struct archive *archive)
     archive->stream = NULL;
     journal_load_cancel(&archive->journal);
     for (unsigned i = 0; i < archive->places; i++)
-        if (archive->place[i].state != PLACE_LISTED)
-            place_give_up(&archive->place[i]);
+        place_give_up(&archive->place[i]);
     recorder_close(&archive->recorder);
     archive_check_gone(archive);
 }
@@ -471,7 +516,7 @@ bool archives_flush(struct archives *archives, int64_t timeout_us)
     LIST_FOREACH(&archives->disks, it, after)
     {
         struct disk *disk = LIST_OWNER(it, struct disk, node);
-        if (is_opening(disk)) // what waits for the listing
+        if (is_opening(disk)) // what waits for the journal
             all &= file_queue_flush(disk->chores, left_until(until_us)) &&
                    file_queue_flush(disk->reads, left_until(until_us));
         all &= file_queue_flush(disk->writes, left_until(until_us));
@@ -546,7 +591,8 @@ int archive_delete(struct stream *stream, int64_t from_us, int64_t to_us)
     struct archive *archive = attached(stream);
     if (!archive)
         return ERR_NOT_FOUND;
-    return archive->listed ? retention_delete(archive, from_us, to_us) : ERR_AGAIN;
+    return archive->listed && archive_complete(archive) ? retention_delete(archive, from_us, to_us)
+                                                        : ERR_AGAIN;
 }
 
 int archive_switch(struct stream *stream, bool on)

@@ -53,7 +53,7 @@ struct archive {
     uint64_t size_bytes, free_bytes;
     int64_t sync_us;
     bool waits;          // for an earlier archive of its folder, before anything is opened
-    bool listed;         // what can be listed is; before that requests wait
+    bool listed;         // its oldest and its newest files are known
     enum reason problem; // REASON_NONE: well
     struct hours hours;
     struct journal journal;
@@ -75,8 +75,14 @@ enum reason archive_reason_of(int os_error);
 // Nothing is recorded from now on, or from the end of what was recorded last, because of reason.
 void archive_mark(struct archive *archive, enum reason reason);
 void archive_close(struct archive *archive); // the stream lets go of its history
-// A place has been listed, or could not be (os_error says why).
+// A place can be used, or could not be listed (os_error says why).
 void archive_place_changed(struct archive *archive, const struct place *place, int os_error);
+// More of its days is known.
+void archive_listed(struct archive *archive);
+// Whether what touches [from, to) is known, wide: and the files next to it; else requests_wake
+// comes.
+bool archive_ready(struct archive *archive, int64_t from_us, int64_t to_us, bool wide);
+bool archive_complete(struct archive *archive); // all of its days are listed
 // Its disk failed, works again or was looked at. forget: what is there is not what was there.
 void archive_disk_changed(struct archive *archive, struct place *place, bool forget);
 // Where the next hour file belongs: the first place that works; where none does, the first that can
@@ -102,7 +108,7 @@ static inline bool archive_hides(const struct archive *archive, struct hour_name
 
 // request.c
 extern const struct history_ops archive_history_ops;
-void requests_wake(struct archive *archive);
+void requests_wake(struct archive *archive); // those that have not begun
 void requests_end(struct archive *archive, int err);
 
 // retention.c

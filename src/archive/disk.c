@@ -58,6 +58,7 @@ struct disk *disk_get(struct archives *archives, const char *path)
     disk->writes = file_queue_new(archives->loop, name, WRITE_THREADS);
     disk->reads = file_queue_new(archives->loop, name, READ_THREADS);
     disk->chores = file_queue_new(archives->loop, name, 1);
+    list_init(&disk->walks);
     list_append(&archives->disks, &disk->node);
     disk_look(disk);
     return disk;

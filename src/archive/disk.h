@@ -41,6 +41,8 @@ struct disk {
     int64_t well_us, probe_us; // monotonic: well since; to be probed at
     struct backoff backoff;
     struct timeout watch;
+    struct list walks; // struct tree, each with something to do
+    unsigned walking;  // what they do now
 };
 
 // One user more; the disk of that path, made and looked at when there is none.

@@ -22,6 +22,7 @@ enum { HOUR_S = 3600, AFTER_HOUR_S = 120 };
 void hours_fini(struct hours *hours)
 {
     mem_free(hours->hour);
+    mem_free(hours->hole);
     *hours = (struct hours){0};
 }
 
@@ -46,6 +47,11 @@ static unsigned lower_bound(const struct hours *hours, struct hour_name name)
             high = middle;
     }
     return low;
+}
+
+unsigned hours_from(const struct hours *hours, int64_t second)
+{
+    return lower_bound(hours, (struct hour_name){.second = second});
 }
 
 static void note_span(struct hours *hours, const struct hour *hour)
@@ -77,7 +83,8 @@ int hours_add(struct hours *hours, struct hour_name name, uint64_t bytes)
 
 void hours_forget(struct hours *hours, struct hour *hour)
 {
-    hour->known = hour->holes = hour->writing = false;
+    hours_set_holes(hours, hour, NULL, 0, true);
+    hour->known = hour->writing = false;
     hour->start_us = hour->second * US_PER_S;
     hour->end_us = ((hour->second / HOUR_S + 1) * HOUR_S + AFTER_HOUR_S) * US_PER_S;
     note_span(hours, hour);
@@ -87,6 +94,7 @@ void hours_remove(struct hours *hours, struct hour *hour)
 {
     size_t index = (size_t)(hour - hours->hour);
     ENSURE(index < hours->count);
+    hours_set_holes(hours, hour, NULL, 0, true);
     hours->bytes -= hour->bytes;
     hours->count--;
     memmove(hour, hour + 1, (hours->count - index) * sizeof *hour);
@@ -96,10 +104,13 @@ void hours_remove_disk(struct hours *hours, uint8_t disk)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < hours->count; i++) {
-        if (hours->hour[i].disk == disk && !hours->hour[i].writing)
-            hours->bytes -= hours->hour[i].bytes;
-        else
-            hours->hour[kept++] = hours->hour[i];
+        struct hour *hour = &hours->hour[i];
+        if (hour->disk == disk && !hour->writing) {
+            hours_set_holes(hours, hour, NULL, 0, true);
+            hours->bytes -= hour->bytes;
+        } else {
+            hours->hour[kept++] = *hour;
+        }
     }
     hours->count = kept;
 }

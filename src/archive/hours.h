@@ -23,9 +23,11 @@ struct hour {
     int64_t second;
     uint16_t suffix;
     uint8_t disk;
-    bool known;   // start and end are exact, from its index; else bounds from the name
-    bool holes;   // known, and there is a hole inside
-    bool writing; // of this life, not finished: times grow
+    bool known;       // start and end are exact, from its index; else bounds from the name
+    bool holes;       // known, and there is a hole inside
+    bool holes_known; // and all of them are in hours->hole
+    bool own;         // made in this life
+    bool writing;     // of this life, not finished: times grow
     bool suspect; // the newest of an earlier life, or a write to it failed: checksums are compared
                   // and what is torn is cut off when its index is made
     bool failed; // a write or sync of it failed in this life: what of it is in the cache may not be
@@ -35,9 +37,21 @@ struct hour {
     uint64_t bytes;           // of the file and its index
 };
 
+// Nothing was recorded inside a file, by the file's own times.
+struct hour_hole {
+    int64_t from_us, to_us;
+};
+
+struct hours_hole {
+    struct hour_name name;
+    struct hour_hole hole;
+};
+
 struct hours {
     struct hour *hour; // in order of (second, suffix, disk)
     unsigned count, capacity;
+    struct hours_hole *hole; // in order of name and time, of files whose holes are known
+    unsigned holes, hole_capacity;
     uint64_t bytes;  // of all
     int64_t span_us; // no file's end is further from its second than this
 };
@@ -65,6 +79,22 @@ struct hour *hours_next(struct hours *hours, const struct hour_name *after, int6
 // The last file that begins before utc_us; the first one that begins at it or later. NULL: none.
 const struct hour *hours_before(const struct hours *hours, int64_t utc_us);
 const struct hour *hours_after(const struct hours *hours, int64_t utc_us);
+
+// Place in hour[] of the first file of that second or later.
+unsigned hours_from(const struct hours *hours, int64_t second);
+
+// ---- holes inside of files (hours_holes.c) -----------------------------------------------------
+struct index;
+// Of a file whose times are set. Up to HOUR_HOLES_MAX are kept, as long as the stream has fewer
+// than ARCHIVE_HOLES_MAX; more: hour->holes without holes_known, and its index tells. all: hole has
+// all of them.
+enum { HOUR_HOLES_MAX = 64 };
+void hours_set_holes(struct hours *hours, struct hour *hour, const struct hour_hole *hole,
+                     unsigned count, bool all);
+void hours_note_index(struct hours *hours, struct hour *hour, const struct index *index);
+// Borrowed, oldest first.
+const struct hours_hole *hours_holes_of(const struct hours *hours, const struct hour *hour,
+                                        unsigned *count);
 
 // ---- names -------------------------------------------------------------------------------------
 // Room for any path we make; longer folders are refused when the archive is attached.

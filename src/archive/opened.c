@@ -220,7 +220,8 @@ static void note_index(struct opened *opened)
     if (!index_span(opened->index, &from_us, &to_us))
         from_us = to_us = hour->start_us;
     hours_set_times(&archive->hours, hour, from_us, to_us);
-    hour->holes = index_holes(opened->index) > 0;
+    hours_note_index(&archive->hours, hour, opened->index);
+    archive->place[hour->disk].tree.sum_after_us = 0;
     hour->suspect = false;
 }
 

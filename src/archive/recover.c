@@ -102,6 +102,7 @@ static void repair(struct recovery *recovery, struct index *index)
         length = scan->chunks_end;
         (void)file_truncate(recovery->from.file, length, NULL, NULL);
     }
+    tree_day_changed(&archive->place[hour->disk].tree, hour->second, false);
     index->closed = true;
     index->file_length = length;
     struct writer out = {0};

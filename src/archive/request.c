@@ -27,7 +27,8 @@ static void on_wake(void *arg)
     OBJ_CHECK(request, REQUEST_MAGIC);
     if (request->refused)
         end_now(request, ERR_LIMIT);
-    else if (request->archive->listed) // else requests_wake comes later
+    else if (request->begun || // else requests_wake comes later
+             archive_ready(request->archive, request->from_us, request->to_us, request->wide))
         request->ops->run(request);
 }
 
@@ -156,7 +157,11 @@ void request_leave_hour(struct request *request)
 void requests_wake(struct archive *archive)
 {
     LIST_FOREACH(&archive->requests, it, after)
-    request_wake(LIST_OWNER(it, struct request, node));
+    {
+        struct request *request = LIST_OWNER(it, struct request, node);
+        if (!request->begun)
+            request_wake(request);
+    }
 }
 
 void requests_end(struct archive *archive, int err)
@@ -217,7 +222,19 @@ static void add_index(struct ranges_request *to, const struct index *index)
     }
 }
 
-// Files without holes whose times are known are not looked at.
+static void add_hour(struct ranges_request *to, const struct hour *hour)
+{
+    unsigned count;
+    const struct hours_hole *holes = hours_holes_of(&to->request.archive->hours, hour, &count);
+    int64_t from_us = hour->start_us;
+    for (unsigned i = 0; i < count; i++) {
+        add_range(to, from_us, holes[i].hole.from_us);
+        from_us = holes[i].hole.to_us;
+    }
+    add_range(to, from_us, hour->end_us);
+}
+
+// Files whose times and holes are known are not looked at.
 static void skip_known(struct ranges_request *to)
 {
     struct request *request = &to->request;
@@ -225,9 +242,9 @@ static void skip_known(struct ranges_request *to)
     while (!request->opened &&
            (hour = hours_next(&request->archive->hours, request->begun ? &request->cursor : NULL,
                               request->from_us, request->to_us)) &&
-           hour->known && !hour->holes && !hour->writing &&
+           hour->known && (!hour->holes || hour->holes_known) && !hour->writing &&
            !journal_deleted_any(&request->archive->journal.records, hour_name_of(hour))) {
-        add_range(to, hour->start_us, hour->end_us);
+        add_hour(to, hour);
         request->begun = true;
         request->cursor = hour_name_of(hour);
     }
@@ -373,6 +390,7 @@ static struct history_request *op_ranges(struct history *history, const struct h
     struct ranges_request *ranges = (struct ranges_request *)request_new(
         archive_of(history), sizeof *ranges, &ranges_ops, from_us, to_us, arg);
     ranges->done = done;
+    ranges->request.wide = true;
     ranges->from_us = from_us;
     ranges->to_us = to_us;
     return &ranges->request.base;

@@ -28,6 +28,7 @@ struct request {
     struct list_node node; // archive->requests
     int64_t from_us, to_us;
     bool dead, refused; // refused: there are too many
+    bool wide;          // it is about the files next to [from, to) as well
     bool begun;         // cursor names the hour file looked at last
     struct hour_name cursor;
     struct opened *opened; // it, one reference; NULL between files

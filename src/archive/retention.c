@@ -5,6 +5,9 @@
 // 1. A file that is being written is never removed. When nothing else is left, its stream is asked
 // to
 //    begin a new one, and the old one can go in a later round.
+// 3. By size and by fill files go only when no older one can come to light: the trees of a place
+// are
+//    listed behind everything else. By age each goes for itself.
 // 2. A file is forgotten when its removal is submitted; when that fails it is known again.
 #include <string.h>
 
@@ -75,6 +78,7 @@ bool retention_remove(struct archive *archive, struct hour *hour)
     if (journal_deleted_any(&archive->journal.records, removal->name))
         (void)(journal_add(&archive->journal, &erased) == 0);
     opened_drop(archive, removal->name);
+    tree_day_changed(&archive->place[hour->disk].tree, hour->second, true);
     hours_remove(&archive->hours, hour);
     archive_path(archive, removal->name, "idx", path);
     (void)file_remove(place->disk->chores, path, NULL, NULL, NULL);
@@ -107,7 +111,7 @@ static bool takes_part(const struct archive *archive, const struct disk *disk)
 {
     for (unsigned i = 0; i < archive->places; i++)
         if (archive->place[i].disk == disk && archive->stream &&
-            archive->place[i].state == PLACE_LISTED)
+            archive->place[i].state == PLACE_READY)
             return true;
     return false;
 }
@@ -128,7 +132,7 @@ static void remove_by_age(struct archive *archive)
 
 static void remove_by_size(struct archive *archive)
 {
-    if (!archive->size_bytes)
+    if (!archive->size_bytes || !archive_complete(archive))
         return;
     while (archive->hours.bytes > archive->size_bytes) {
         struct hour *hour = oldest(archive, NULL);
@@ -137,6 +141,21 @@ static void remove_by_size(struct archive *archive)
         if (!hour || !retention_remove(archive, hour))
             return;
     }
+}
+
+// Whether no file can come to light that would have to go before the one that seems the oldest.
+static bool oldest_known(const struct disk *disk)
+{
+    LIST_FOREACH(&disk->owner->archives, it, after)
+    {
+        struct archive *archive = LIST_OWNER(it, struct archive, node);
+        const struct hour *hour = archive->stream ? oldest(archive, disk) : NULL;
+        for (unsigned i = 0; archive->stream && i < archive->places; i++)
+            if (archive->place[i].disk == disk && archive->place[i].state == PLACE_READY &&
+                !tree_known_before(&archive->place[i].tree, hour ? hour->second : INT64_MAX))
+                return false;
+    }
+    return true;
 }
 
 // How full a disk is.
@@ -192,6 +211,8 @@ static void on_usage(void *arg, const struct file_result *result)
     uint64_t freed = 0; // not yet taken off permille
     struct archive *archive;
     disk->total_bytes = figures[0];
+    if (!oldest_known(disk))
+        return; // at the next tick
     while ((archive = oldest_on(disk, &fill))) {
         struct hour *hour = oldest(archive, disk);
         freed += hour->bytes;
@@ -236,8 +257,10 @@ void retention_tick(void *arg)
     LIST_FOREACH(&archives->archives, it, after)
     {
         struct archive *archive = LIST_OWNER(it, struct archive, node);
-        if (!archive->stream || !archive->listed)
+        if (!archive->stream)
             continue;
+        for (unsigned i = 0; i < archive->places; i++)
+            tree_tick(&archive->place[i].tree);
         remove_by_age(archive);
         remove_by_size(archive);
     }
@@ -304,7 +327,7 @@ int retention_delete(struct archive *archive, int64_t from_us, int64_t to_us)
 bool retention_make_room(struct disk *disk)
 {
     static const struct fill full = {.permille = UINT32_MAX};
-    struct archive *from = oldest_on(disk, &full);
+    struct archive *from = oldest_known(disk) ? oldest_on(disk, &full) : NULL;
     if (!from)
         return false;
     return retention_remove(from, oldest(from, disk));

@@ -104,7 +104,8 @@ static void on_open(void *arg, const struct file_result *result)
         opening_failed(volume, EMFILE);
         return;
     }
-    hour->writing = true;
+    hour->own = hour->writing = true;
+    tree_day_changed(&volume->place->tree, volume->name.second, false);
     hours_set_times(&archive->hours, hour, volume->start_us, volume->start_us);
     volume->state = VOLUME_READY;
     recorder_volume_opened(&archive->recorder, volume, 0);
@@ -400,7 +401,8 @@ static void close_volume(struct volume *volume)
     volume->index->file_length = volume->end;
     if (hour) {
         hour->writing = false;
-        hour->holes = index_holes(volume->index) > 0;
+        hours_note_index(&archive->hours, hour, volume->index);
+        volume->place->tree.sum_after_us = 0; // perhaps it was the last of its day
         hours_set_bytes(&archive->hours, hour, volume->end + volume->idx_bytes);
     }
     gone(volume);

@@ -482,6 +482,14 @@ struct file_op *file_list(struct file_queue *queue, const char *path, file_done_
     return submit_path(path_op(queue, FILE_LIST, path, done, arg));
 }
 
+struct file_op *file_names(struct file_queue *queue, const char *path, file_done_fn done, void *arg)
+{
+    struct file_op *op = path_op(queue, FILE_LIST, path, done, arg);
+    if (op)
+        op->flags = FILE_LIST_NAMES;
+    return submit_path(op);
+}
+
 struct file_op *file_disk_usage(struct file_queue *queue, const char *path, file_done_fn done,
                                 void *arg)
 {

@@ -37,6 +37,7 @@ struct file {
 };
 
 #define FILE_AT_END UINT64_MAX
+enum { FILE_LIST_NAMES = 1 }; // flags of FILE_LIST: sizes are not wanted
 
 struct file_op {
     struct list_node node;        // in a worker's queue or in `completed`; under the lock

@@ -465,6 +465,25 @@ static int entry_is_plain(const struct dirent *entry)
     return name_is_plain(entry->d_name);
 }
 
+// The folder says of most entries what they are; sizes are known by looking only.
+static bool look_at(const struct file_calls *call, const struct file_op *op,
+                    const struct dirent *entry, struct stat *out, int *error)
+{
+    char path[PATH_ROOM];
+    if ((op->flags & FILE_LIST_NAMES) && (entry->d_type == DT_REG || entry->d_type == DT_DIR)) {
+        *out = (struct stat){.st_mode = entry->d_type == DT_DIR ? S_IFDIR : S_IFREG};
+        return true;
+    }
+    int length = snprintf(path, sizeof(path), "%s/%s", op->path, entry->d_name);
+    if (length <= 0 || (size_t)length >= sizeof(path))
+        return false;
+    if (call->stat(path, out) == 0)
+        return true;
+    if (errno != ENOENT && errno != ELOOP && errno != EACCES)
+        *error = errno; // what is there must not be taken for gone
+    return false;
+}
+
 static int run_list(const struct file_calls *call, struct file_op *op)
 {
     struct dirent **entries = NULL;
@@ -475,20 +494,15 @@ static int run_list(const struct file_calls *call, struct file_op *op)
     op->raw = malloc(room); // there is data, be it empty
     int error = op->raw ? 0 : ENOMEM;
     for (int i = 0; i < count; i++) {
-        char path[PATH_ROOM], line[300];
+        char line[300];
         struct stat found;
-        int length = snprintf(path, sizeof(path), "%s/%s", op->path, entries[i]->d_name);
-        bool fits = !error && length > 0 && (size_t)length < sizeof(path);
-        bool there = fits && call->stat(path, &found) == 0;
-        if (fits && !there && errno != ENOENT && errno != ELOOP && errno != EACCES)
-            error = errno; // what is there must not be taken for gone
-        if (there) {
+        if (!error && look_at(call, op, entries[i], &found, &error)) {
             int used = 0;
             if (S_ISDIR(found.st_mode))
                 used = snprintf(line, sizeof(line), "d %s\n", entries[i]->d_name);
             else if (S_ISREG(found.st_mode))
                 used = snprintf(line, sizeof(line), "f %s %lld\n", entries[i]->d_name,
-                                (long long)found.st_size);
+                                op->flags ? 0 : (long long)found.st_size);
             if (used > 0 && (size_t)used < sizeof(line))
                 error = add_line(op, &room, line, (size_t)used);
         }

@@ -33,6 +33,10 @@ def ms_of(server, path):
     return (time.monotonic() - began) * 1000, answer
 
 
+def summaries(folder):
+    return sum("day.sum" in names for _, _, names in os.walk(folder))
+
+
 def bench_archive_days(run):
     folder, end = made(1, 30)
     try:
@@ -55,7 +59,7 @@ def bench_archive_days(run):
                 days.append((first, min(ms_of(server, path)[0] for _ in range(5))))
             wait_for(lambda: server.get("/s0/recording_status.json").json["s0"]["from"] == end - 30 * DAY,
                      20, "all is listed")
-            time.sleep(1.5)  # the summaries of the days are written behind
+            wait_for(lambda: summaries(folder) >= 29, 60, "the days are summed up")
             server.stop()
         run.row("30 days of one stream as ranges, first time after a start; again",
                 f"{times[-1]:.1f}; {again:.1f} ms (without summaries {times[0]:.0f})", "< 10 ms",

@@ -358,7 +358,7 @@ static void recovery_of_a_file_that_is_removed_leaves_nothing(void **state)
     for (unsigned i = 0; i < files->count; i++)
         unlink(files->path[i]);
     room_attach();
-    while (!room_archive()->place[0].opening) // the journal is read before
+    while (!room_archive()->place[0].tree.started) // the journal is read before
         loop_turn(room.loop, false);
     file_faults_hold(FAULT_READ, true);
     while (file_faults_waiting() == 0) // the alarm of the loop's fixture bounds it
