@@ -29,6 +29,8 @@
 #define PART_DURATION_US 500000LL
 // Stream names: letters, digits, . - _ and '/' between parts.
 #define STREAM_NAME_MAX 128
+// Segments of a live playlist: with the longest segments more than an hour and a half in memory.
+#define STREAM_SEGMENT_COUNT_MAX 100
 // Streams of one server, own and remote together.
 #define STREAMS_MAX 20000
 // Output queued on a connection before its producer is told to wait, and when it may go on.

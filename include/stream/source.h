@@ -54,9 +54,10 @@ void source_count_error(struct source *source);
 // segments are cut where it says. Call before the first tracks.
 void source_follow(struct source *source);
 // What the far live window holds: entries without bytes, oldest first; the bytes are fetched
-// through history when somebody asks. Before the first frame.
+// through history when somebody asks. listed: how many of them, the newest, the far playlist lists;
+// 0: not known. Before the first frame, and again when the far window has become another.
 void source_window(struct source *source, const struct segment_info *infos, size_t count,
-                   struct tracks *tracks);
+                   unsigned listed, struct tracks *tracks);
 // The next frame pushed begins (or, for a subscription that starts in the middle, lies in) this
 // segment; whole: all its frames will come.
 void source_segment(struct source *source, uint64_t number, int64_t utc_start_us, uint8_t flags,

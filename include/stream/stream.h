@@ -78,17 +78,20 @@ struct tracks *stream_tracks(const struct stream *stream);
 struct tracks *stream_known_tracks(const struct stream *stream);
 void stream_set_known_tracks(struct stream *stream, struct tracks *tracks); // takes a reference
 
-// The window: closed segments that the live playlist lists (segment_count) and those kept a little
-// longer for late clients, oldest first. An entry whose segment is NULL is fetched by
+// The window: closed segments that the live playlist lists (segment_count; where the stream comes
+// from another sluice, as many as there) and those kept a little longer for late clients, oldest
+// first. An entry whose segment is NULL is fetched by
 // stream_fetch_segment when asked for.
 struct window_entry {
     struct segment_info info;
     struct tracks *tracks;   // one reference, may be NULL for entries of a far window
     struct segment *segment; // one reference, or NULL
-    bool listed;             // among the last segment_count
+    bool listed;             // among the last stream_window_listed()
 };
 // Borrowed until the end of the turn; *count entries.
 const struct window_entry *stream_window(struct stream *stream, size_t *count);
+// How many segments the live playlist lists when there are enough; changes with a segment only.
+unsigned stream_window_listed(const struct stream *stream);
 
 // How many discontinuities lie before the first listed entry (EXT-X-DISCONTINUITY-SEQUENCE).
 uint64_t stream_discontinuity_sequence(struct stream *stream);

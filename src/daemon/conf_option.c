@@ -77,8 +77,10 @@ const struct conf_option conf_options[] = {
     {"segment_duration", NULL, IN_STREAM_LIKE, CONF_TYPE_DURATION, 0, 0,
      OF_STREAM(segment_duration_us), 1, 15, "SECONDS", "4",
      "The length of a segment; it ends with the next key frame."},
-    {"segment_count", NULL, IN_STREAM_LIKE, CONF_TYPE_COUNT, 0, 0, OF_STREAM(segment_count), 1, 100,
-     "NUMBER", "4", "How many segments the live playlist lists."},
+    {"segment_count", NULL, IN_STREAM_LIKE, CONF_TYPE_COUNT, 0, 0, OF_STREAM(segment_count), 1,
+     STREAM_SEGMENT_COUNT_MAX, "NUMBER", "4",
+     "How many segments the live playlist lists. A stream of another sluice lists as many as it "
+     "does there."},
     {"static", NULL, IN_STREAMS, CONF_TYPE_FLAG, 0, 0, OF_STREAM(is_static), 0, 0, "[true|false]",
      "true", "Runs all the time. `static false;`: on demand, while somebody watches."},
     {"clients_timeout", NULL, IN_STREAM_LIKE, CONF_TYPE_DURATION, 0, 0,

@@ -397,10 +397,10 @@ void source_push_frame(struct source *source, struct frame **frame)
 }
 
 void source_window(struct source *source, const struct segment_info *infos, size_t count,
-                   struct tracks *tracks)
+                   unsigned listed, struct tracks *tracks)
 {
     if (!source->lost && (source->stream->active < 0 || is_active(source)))
-        live_add_far_window(source->stream, infos, count, tracks);
+        live_add_far_window(source->stream, infos, count, listed, tracks);
 }
 
 void source_segment(struct source *source, uint64_t number, int64_t utc_start_us, uint8_t flags,

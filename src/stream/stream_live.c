@@ -2,8 +2,9 @@
 // The live part of a stream: track lists, ring, segmenter, and the window of segments.
 //
 // Window invariants: entries are in order of utc_start and their numbers are consecutive; a gap in
-// the numbers empties it first (a playlist cannot express one). At most segment_count +
-// WINDOW_EXTRA entries.
+// the numbers empties it first (a playlist cannot express one). At most `listed` + WINDOW_EXTRA
+// entries; `listed` is the far server's where the stream comes from one, so that both list the
+// same.
 #include <string.h>
 
 #include "base/clock.h"
@@ -42,7 +43,8 @@ static void window_clear(struct live *live)
 static void window_mark(struct stream *stream)
 {
     struct live *live = stream->live;
-    size_t most = stream->conf->segment_count + WINDOW_EXTRA;
+    live->listed = live->far_listed ? live->far_listed : stream->conf->segment_count;
+    size_t most = live->listed + WINDOW_EXTRA;
     while (live->window_count > most) {
         live->discontinuities_gone += (live->window[0].info.flags & SEGMENT_DISCONTINUITY) != 0;
         entry_fini(&live->window[0]);
@@ -50,7 +52,7 @@ static void window_mark(struct stream *stream)
         memmove(live->window, live->window + 1, live->window_count * sizeof *live->window);
     }
     for (size_t i = 0; i < live->window_count; i++)
-        live->window[i].listed = live->window_count - i <= stream->conf->segment_count;
+        live->window[i].listed = live->window_count - i <= live->listed;
 }
 
 // Segments that are newest where they come from, and lie far before what is listed: the far server
@@ -135,6 +137,7 @@ struct live *live_new(struct stream *stream)
     ring_init(&live->ring);
     timeline_init(&live->timeline);
     forget_pushed(live);
+    live->listed = stream->conf->segment_count;
     live->segmenter = segmenter_new(&segmenter_events, stream);
     segmenter_set_duration(live->segmenter, stream->conf->segment_duration_us);
     return live;
@@ -221,6 +224,7 @@ void live_push(struct stream *stream, struct frame *frame, bool follows)
         timeline_map(&live->timeline, frame, track->timescale, frame->track == leading, mono_us,
                      utc_us());
         live->reached_number = 0; // whatever a far server repeats later, the ring has moved on
+        live->far_listed = 0;
     }
     if (frame->flags & FRAME_DISCONTINUITY)
         stream->stats.discontinuities++;
@@ -269,8 +273,9 @@ void live_end_run(struct stream *stream, enum reason reason)
 }
 
 void live_add_far_window(struct stream *stream, const struct segment_info *infos, size_t count,
-                         struct tracks *tracks)
+                         unsigned listed, struct tracks *tracks)
 {
+    stream->live->far_listed = listed;
     if (count)
         window_check(stream->live, &infos[count - 1]);
     for (size_t i = 0; i < count; i++) {
@@ -279,6 +284,7 @@ void live_add_far_window(struct stream *stream, const struct segment_info *infos
             info.generation = tracks->generation;
         window_add(stream, &info, info.generation == tracks->generation ? tracks : NULL, NULL);
     }
+    window_mark(stream);
     waiters_check(stream);
 }
 
@@ -315,6 +321,11 @@ const struct window_entry *stream_window(struct stream *stream, size_t *count)
     OBJ_CHECK(stream, STREAM_MAGIC);
     *count = stream->live ? stream->live->window_count : 0;
     return stream->live ? stream->live->window : NULL;
+}
+
+unsigned stream_window_listed(const struct stream *stream)
+{
+    return stream->live ? stream->live->listed : stream->conf->segment_count;
 }
 
 struct segment *stream_find_segment(struct stream *stream, int64_t utc_start_ms)

@@ -53,6 +53,8 @@ struct live {
     struct tracks *tracks[TRACKS_KEPT]; // newest first; one reference each
     struct window_entry *window;        // oldest first
     size_t window_count, window_capacity;
+    unsigned listed;     // how many of the window the playlist lists at most
+    unsigned far_listed; // the same at the far server, where frames come from one; 0: our own
     uint64_t discontinuities_gone; // of entries that left the window
     // Following: a far server that is joined again begins with frames that are in the ring already.
     bool rejoining;                 // nothing has come since the last run ended
@@ -128,7 +130,7 @@ void live_announce(struct stream *stream, const struct segment_info *info, bool 
 void live_push_ready(struct stream *stream, struct segment *segment);
 void live_end_run(struct stream *stream, enum reason reason);
 void live_add_far_window(struct stream *stream, const struct segment_info *infos, size_t count,
-                         struct tracks *tracks);
+                         unsigned listed, struct tracks *tracks);
 void live_add_segment(struct stream *stream, struct segment *segment);       // borrowed
 struct window_entry *live_find(struct stream *stream, int64_t utc_start_ms); // NULL: not there
 bool live_has_window(const struct stream *stream);

@@ -73,6 +73,30 @@ def test_first_playlist_of_a_cold_receiver_is_full_and_equal():
                     there.sequence + there.uris.index(uri)), uri
 
 
+def test_playlist_of_the_receiver_lists_what_the_source_lists():
+    counts = {"seven": 7, "two": 2}
+    source, receiver = pair("".join(
+        f"stream {name} {{ url fake://fake gop=0.5; segment_duration 1; segment_count {count}; }}\n"
+        for name, count in counts.items()))
+    for name, count in counts.items():
+        full_window(source, name, count)
+
+    def same(name):
+        """The list of the receiver, which lay between two equal ones of the source."""
+        path = f"/{name}/index.m3u8"
+        before, here = source.playlist(path), receiver.playlist(path)
+        after = source.playlist(path)
+        return here if before.uris == after.uris and (
+            here.sequence, here.uris) == (after.sequence, after.uris) else None
+
+    first = {name: wait_for(lambda: same(name), 3, f"the list of {name}") for name in counts}
+    for name, count in counts.items():
+        assert len(first[name].uris) == count, first[name].text
+        wait_for(lambda: receiver.playlist(f"/{name}/index.m3u8").sequence > first[name].sequence + 1,
+                 10, f"{name} goes on")
+        assert len(wait_for(lambda: same(name), 3, f"the list of {name} later").uris) == count
+
+
 def test_archive_on_the_receiver_equals_the_source_byte_for_byte():
     source, receiver = pair(MAIN)
     wait_for(lambda: has_stream(receiver, "main"), 10, "main on the receiver")

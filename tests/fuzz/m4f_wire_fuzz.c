@@ -25,7 +25,7 @@ static void write_again(const struct m4f_message *message, struct chain *out)
         buf_unref(&init);
         break;
     case M4F_INFOS:
-        m4f_infos_write(message->infos, message->count, out);
+        m4f_infos_write(message->infos, message->count, message->listed, out);
         break;
     case M4F_SEGMENT:
         m4f_segment_write(&message->info, message->length, out);

@@ -46,7 +46,7 @@ static void write_again(struct m4s_clock *clock, const struct m4s_message *messa
         write_tracks(clock, message, out);
         break;
     case M4S_WINDOW:
-        m4s_window_write(message->window, message->window_count, out);
+        m4s_window_write(message->window, message->window_count, message->listed, out);
         break;
     case M4S_SEGMENT:
         m4s_segment_write(&message->segment, message->whole, message->skipped, out);
@@ -90,6 +90,7 @@ static void check_same(const struct m4s_message *a, const struct m4s_message *b)
         break;
     case M4S_WINDOW:
         ENSURE(a->window_count == b->window_count && a->window_count <= M4S_WINDOW_MAX);
+        ENSURE(a->listed == b->listed && a->listed > 0 && a->listed <= STREAM_SEGMENT_COUNT_MAX);
         for (unsigned i = 0; i < a->window_count; i++) {
             ENSURE(a->window[i].utc_start_us >= 0 && a->window[i].duration_us >= 0);
             ENSURE(same_info(&a->window[i], &b->window[i]));

@@ -2,7 +2,7 @@
 // The live subscription, serving end: the window when it begins and its newest segment whole, so
 // that viewers begin at once; then each segment the moment it is closed. A receiver too slow for
 // that gets the newest one once it has taken the one before, and the window, which tells what it
-// missed.
+// missed. The window comes again, too, when the playlist here lists another number.
 #include "base/mem.h"
 #include "format/cmaf.h"
 #include "link/link.h"
@@ -19,6 +19,7 @@ struct publication {
     struct channel *channel;
     struct m4f_sender sender;
     struct segment *next; // closed and not begun; one reference or NULL
+    unsigned listed;      // of the window, as last told
     bool window_due;      // to be sent before the next one
 };
 
@@ -31,7 +32,8 @@ static void send_window(struct publication *publication, uint32_t generation)
         if (window[i].info.generation == generation)
             infos[used++] = window[i].info;
     struct chain message = {0};
-    m4f_infos_write(infos, used, &message);
+    publication->listed = stream_window_listed(publication->stream);
+    m4f_infos_write(infos, used, publication->listed, &message);
     channel_send(publication->channel, &message);
 }
 
@@ -52,8 +54,8 @@ static void pump(struct publication *publication)
 static void on_segment(void *arg, struct segment *segment)
 {
     struct publication *publication = arg;
-    if (publication->next)
-        publication->window_due = true; // it is passed over
+    if (publication->next || publication->listed != stream_window_listed(publication->stream))
+        publication->window_due = true; // one is passed over, or others are listed
     segment_unref(&publication->next);
     publication->next = segment_ref(segment);
     pump(publication);

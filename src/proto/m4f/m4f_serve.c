@@ -158,7 +158,7 @@ static void on_list(void *arg, int err, const struct segment_info *infos, size_t
     for (size_t at = 0; at < count; at += M4F_LIST_PIECE) {
         size_t piece = count - at < M4F_LIST_PIECE ? count - at : M4F_LIST_PIECE;
         struct chain message = {0};
-        m4f_infos_write(infos + at, piece, &message);
+        m4f_infos_write(infos + at, piece, 0, &message);
         channel_send(reader->channel, &message);
     }
     end(reader, err);

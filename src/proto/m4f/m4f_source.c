@@ -58,7 +58,8 @@ static void on_message(void *arg, struct buf *buf, size_t offset, size_t length)
     source_count_bytes(m4f->source, length);
     if (message.type == M4F_INFOS) {
         if (m4f->receiver.tracks)
-            source_window(m4f->source, message.infos, message.count, m4f->receiver.tracks);
+            source_window(m4f->source, message.infos, message.count, message.listed,
+                          m4f->receiver.tracks);
         return;
     }
     int err = m4f_receiver_feed(&m4f->receiver, &message);

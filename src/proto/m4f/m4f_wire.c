@@ -62,10 +62,12 @@ static void info_write(struct writer *writer, const struct segment_info *info)
     writer_varint(writer, info->bytes);
 }
 
-void m4f_infos_write(const struct segment_info *infos, size_t count, struct chain *out)
+void m4f_infos_write(const struct segment_info *infos, size_t count, unsigned listed,
+                     struct chain *out)
 {
     struct writer writer = {0};
     writer_u8(&writer, M4F_INFOS);
+    writer_varint(&writer, listed);
     writer_varint(&writer, count);
     for (size_t i = 0; i < count; i++) {
         info_write(&writer, &infos[i]);
@@ -125,9 +127,11 @@ static bool info_parse(struct bytes *in, struct segment_info *info)
 
 static int infos_parse(struct bytes in, struct m4f_message *out)
 {
-    uint64_t count;
-    if (!bytes_read_varint(&in, &count) || count > M4F_LIST_PIECE)
+    uint64_t listed, count;
+    if (!bytes_read_varint(&in, &listed) || listed > STREAM_SEGMENT_COUNT_MAX ||
+        !bytes_read_varint(&in, &count) || count > M4F_LIST_PIECE)
         return ERR_INVALID;
+    out->listed = (unsigned)listed;
     for (unsigned i = 0; i < count; i++) {
         struct segment_info *info = &out->infos[i];
         if (!info_parse(&in, info) || !bytes_read_u8(&in, &info->flags) ||

@@ -18,7 +18,8 @@
 //
 //   infos (the window, for live; the answer of list, in as many messages as it takes)
 //     0      1  type = 2
-//     1      v  count, then for each segment, oldest first:
+//     1      v  listed: how many segments, the newest, the playlist there lists; list: 0
+//            v  count, then for each segment, oldest first:
 //            v  number
 //            v  utc_start_us
 //            v  duration_us
@@ -88,6 +89,7 @@ struct m4f_message {
     struct segment_info info; // segment
     uint64_t length;          // segment: of the whole body
     unsigned count;           // infos, ranges
+    unsigned listed;          // infos
     struct segment_info infos[M4F_LIST_PIECE];
     struct history_range ranges[M4F_LIST_PIECE];
     int result; // end: 0 or an enum err
@@ -96,7 +98,8 @@ struct m4f_message {
 struct buf *m4f_request_write(const struct m4f_request *request);
 MUST_USE int m4f_request_parse(struct bytes in, struct m4f_request *out);
 void m4f_tracks_write(uint32_t generation, struct buf *init, struct chain *out);
-void m4f_infos_write(const struct segment_info *infos, size_t count, struct chain *out);
+void m4f_infos_write(const struct segment_info *infos, size_t count, unsigned listed,
+                     struct chain *out);
 // The head; body bytes are added behind it by the caller.
 void m4f_segment_write(const struct segment_info *info, uint64_t length, struct chain *out);
 void m4f_data_write(struct chain *out);

@@ -22,6 +22,7 @@ struct subscription {
     struct viewer *viewer;
     struct m4s_clock clock;
     uint32_t generation; // last told; 0 none
+    unsigned listed;     // of the window, as last told
     bool started;        // state was told: frames are to be expected
 };
 
@@ -41,7 +42,8 @@ static void send_window(struct subscription *sub)
         if (window[i].info.generation == sub->generation)
             infos[used++] = window[i].info;
     struct chain message = {0};
-    m4s_window_write(infos, used, &message);
+    sub->listed = stream_window_listed(sub->stream);
+    m4s_window_write(infos, used, sub->listed, &message);
     channel_send(sub->channel, &message);
 }
 
@@ -77,7 +79,7 @@ static bool send_segment(struct subscription *sub, const struct frame *frame)
                                (frame->flags & FRAME_SEGMENT_GAP ? SEGMENT_DISCONTINUITY : 0));
     }
     // Segments may have been passed over: the window tells which.
-    if (!sub->started || sub->sink.jumped)
+    if (!sub->started || sub->sink.jumped || sub->listed != stream_window_listed(sub->stream))
         send_window(sub);
     struct chain message = {0};
     m4s_segment_write(&info, whole, sub->started && sub->sink.jumped, &message);

@@ -89,7 +89,8 @@ static void on_message(void *arg, struct buf *buf, size_t offset, size_t length)
         break;
     case M4S_WINDOW:
         if (m4s->tracks)
-            source_window(m4s->source, message.window, message.window_count, m4s->tracks);
+            source_window(m4s->source, message.window, message.window_count, message.listed,
+                          m4s->tracks);
         break;
     case M4S_SEGMENT:
         m4s->announced = true;

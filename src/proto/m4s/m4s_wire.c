@@ -32,10 +32,12 @@ void m4s_tracks_write(uint32_t generation, struct buf *init, struct chain *out)
     chain_add(out, init, 0, init->length);
 }
 
-void m4s_window_write(const struct segment_info *infos, size_t count, struct chain *out)
+void m4s_window_write(const struct segment_info *infos, size_t count, unsigned listed,
+                      struct chain *out)
 {
     struct writer writer = {0};
     writer_u8(&writer, M4S_WINDOW);
+    writer_varint(&writer, listed);
     writer_varint(&writer, count);
     for (size_t i = 0; i < count; i++) {
         writer_varint(&writer, infos[i].number);
@@ -107,9 +109,11 @@ static bool read_time(struct bytes *in, int64_t *out)
 
 static int window_parse(struct bytes in, struct m4s_message *out)
 {
-    uint64_t count;
-    if (!bytes_read_varint(&in, &count) || count > M4S_WINDOW_MAX)
+    uint64_t listed, count;
+    if (!bytes_read_varint(&in, &listed) || listed == 0 || listed > STREAM_SEGMENT_COUNT_MAX ||
+        !bytes_read_varint(&in, &count) || count > M4S_WINDOW_MAX)
         return ERR_INVALID;
+    out->listed = (unsigned)listed;
     for (unsigned i = 0; i < count; i++) {
         struct segment_info *info = &out->window[i];
         *info = (struct segment_info){0};

@@ -12,9 +12,11 @@
 //     1      4  generation, big-endian
 //     5      n  init segment (ISO/IEC 14496-12)
 //
-//   window (sender to receiver, once, before the first frame)
+//   window (sender to receiver, before the first frame, and again after frames were left out or
+//   when the playlist there lists another number)
 //     0      1  type = 2
-//     1      v  count, then for each segment, oldest first:
+//     1      v  listed: how many segments, the newest, the playlist there lists
+//            v  count, then for each segment, oldest first:
 //            v  number
 //            v  utc_start_us
 //            v  duration_us
@@ -63,7 +65,7 @@ struct m4s_message {
     struct bytes init;
     // window
     struct segment_info window[M4S_WINDOW_MAX];
-    unsigned window_count;
+    unsigned window_count, listed;
     // segment
     struct segment_info segment;
     bool whole, skipped;
@@ -80,7 +82,8 @@ struct m4s_message {
 // Each makes one message in *out.
 void m4s_subscribe_write(const char *name, struct chain *out);
 void m4s_tracks_write(uint32_t generation, struct buf *init, struct chain *out);
-void m4s_window_write(const struct segment_info *infos, size_t count, struct chain *out);
+void m4s_window_write(const struct segment_info *infos, size_t count, unsigned listed,
+                      struct chain *out);
 void m4s_segment_write(const struct segment_info *info, bool whole, bool skipped,
                        struct chain *out);
 void m4s_state_write(bool live, struct chain *out);

@@ -72,6 +72,26 @@ static void m4f_live_join_gives_the_window_and_its_newest_segment_at_once(void *
     pair_close(&pair);
 }
 
+static void m4f_live_playlist_lists_what_it_lists_there(void **state)
+{
+    (void)state;
+    struct pair pair;
+    live_open(&pair, 0);
+    pair_list(&pair, 7); // here it would be 4
+    pair_play(&pair, 25400);
+    live_receive(&pair);
+    assert_int_equal(pair_play_same_list(&pair, 5000), 7);
+    pair_list(&pair, 2);
+    assert_int_equal(pair_play_same_list(&pair, 5000), 2);
+    pair_list(&pair, 9);
+    assert_int_equal(pair_play_same_list(&pair, 20000), 9);
+    // What the window keeps for late clients is bounded by that number, too.
+    size_t count;
+    (void)stream_window(pair.to, &count);
+    assert_in_range(count, 9, 12);
+    pair_close(&pair);
+}
+
 static void m4f_live_one_byte_at_a_time_gives_the_same(void **state)
 {
     (void)state;
@@ -321,6 +341,7 @@ static void m4f_live_malformed_messages_lose_the_input_with_protocol(void **stat
 
 TEST_MAIN(TEST(m4f_live_segment_arrives_in_the_turn_in_which_it_was_closed),
           TEST(m4f_live_join_gives_the_window_and_its_newest_segment_at_once),
+          TEST(m4f_live_playlist_lists_what_it_lists_there),
           TEST(m4f_live_one_byte_at_a_time_gives_the_same), TEST(m4f_live_tracks_change_midway),
           TEST(m4f_live_segment_larger_than_a_queue_comes_through),
           TEST(m4f_live_receiver_too_slow_gets_the_newest_and_learns_what_it_missed),

@@ -72,6 +72,26 @@ static void m4s_join_in_mid_segment_begins_with_the_window_and_goes_on_equal(voi
     m4s_close(&pair);
 }
 
+static void m4s_playlist_lists_what_it_lists_there(void **state)
+{
+    (void)state;
+    struct pair pair;
+    m4s_open(&pair, 0);
+    pair_list(&pair, 7); // here it would be 4
+    pair_play(&pair, 25400);
+    m4s_receive(&pair);
+    assert_int_equal(pair_play_same_list(&pair, 5000), 7);
+    pair_list(&pair, 2);
+    assert_int_equal(pair_play_same_list(&pair, 5000), 2);
+    pair_list(&pair, 9);
+    assert_int_equal(pair_play_same_list(&pair, 20000), 9);
+    // What the window keeps for late clients is bounded by that number, too.
+    size_t count;
+    (void)stream_window(pair.to, &count);
+    assert_in_range(count, 9, 12);
+    m4s_close(&pair);
+}
+
 static void m4s_join_at_the_beginning_of_a_segment_makes_it_whole(void **state)
 {
     (void)state;
@@ -720,6 +740,7 @@ static void m4s_check_wants_a_host_and_a_name(void **state)
 }
 
 TEST_MAIN(TEST(m4s_join_in_mid_segment_begins_with_the_window_and_goes_on_equal),
+          TEST(m4s_playlist_lists_what_it_lists_there),
           TEST(m4s_join_at_the_beginning_of_a_segment_makes_it_whole),
           TEST(m4s_from_the_beginning_every_frame_and_segment_is_the_same),
           TEST(m4s_one_byte_at_a_time_gives_the_same),

@@ -119,6 +119,45 @@ static inline unsigned assert_same_segments(struct stream *a, struct stream *b)
     return same;
 }
 
+// How many segments the playlist of the far server lists, from the next segment on.
+static inline void pair_list(struct pair *pair, unsigned segment_count)
+{
+    struct stream_conf conf;
+    stream_conf_copy(&conf, stream_conf(pair->from));
+    conf.segment_count = segment_count;
+    stream_configure(pair->from, &conf);
+    stream_conf_fini(&conf);
+}
+
+// The numbers of the first and of the last segment that the playlist lists, 0 when it is empty.
+static inline void listed(struct stream *stream, uint64_t *first, uint64_t *last)
+{
+    size_t count;
+    const struct window_entry *window = stream_window(stream, &count);
+    *first = *last = 0;
+    for (size_t i = 0; i < count; i++)
+        if (window[i].listed) {
+            *first = *first ? *first : window[i].info.number;
+            *last = window[i].info.number;
+        }
+}
+
+// Plays for so long; the playlists of both list the same segments all the while. Returns how many
+// in the end.
+static inline unsigned pair_play_same_list(struct pair *pair, int64_t duration_ms)
+{
+    uint64_t first[2], last[2];
+    for (int64_t at = 0; at <= duration_ms; at += 200) {
+        listed(pair->from, &first[0], &last[0]);
+        listed(pair->to, &first[1], &last[1]);
+        assert_int_equal(first[1], first[0]);
+        assert_int_equal(last[1], last[0]);
+        if (at < duration_ms)
+            hand_play(pair->net.loop, pair_hand(), 200);
+    }
+    return (unsigned)(last[0] - first[0] + 1);
+}
+
 static inline void assert_numbers_consecutive(struct stream *stream)
 {
     size_t count;
