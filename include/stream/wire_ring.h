@@ -5,8 +5,8 @@
 //
 // Viewers of low delay are flushed by wire_ring_flush (on each video frame); the others every 100
 // ms, which costs a third less. A viewer that falls out of the ring jumps to the newest key frame;
-// after WIRE_JUMPS_MAX jumps, or ten seconds in which its socket takes nothing, it is closed
-// (SLOW_RECEIVER).
+// after more than WIRE_JUMPS_MAX jumps within a minute, or ten seconds in which its socket takes
+// nothing, it is closed (SLOW_RECEIVER).
 #ifndef STREAM_WIRE_RING_H
 #define STREAM_WIRE_RING_H
 

@@ -19,6 +19,7 @@
 #define RING_SIZE_MOST (32u << 20) // a GOP of 10 s at 20 Mbit/s, and slack
 #define BATCH_US 100000LL
 #define STALLED_US (10 * US_PER_S)
+#define JUMPS_US (60 * US_PER_S)
 // A socket buffer holds about half a second of a fat stream: what is late can still be skipped.
 #define SEND_BUFFER (512u << 10)
 
@@ -31,6 +32,7 @@ struct wire_viewer {
     void *arg;
     uint64_t bytes;
     int64_t stalled_since_us; // 0: its socket has room
+    int64_t jumps_since_us;   // the minute of `jumps` began with a jump
     uint8_t jumps;
     bool low_delay, begun;
 };
@@ -176,6 +178,17 @@ void wire_ring_write(struct wire_ring *ring, const void *data, size_t length)
 
 // ---- viewers -----------------------------------------------------------------------------------
 
+// Whether it has fallen out more often than a viewer may. A connection that is bad now and then,
+// over days, is not.
+static bool jumps_too_often(struct wire_viewer *viewer)
+{
+    if (viewer->jumps == 0 || now_us() - viewer->jumps_since_us >= JUMPS_US) {
+        viewer->jumps_since_us = now_us();
+        viewer->jumps = 0;
+    }
+    return ++viewer->jumps > WIRE_JUMPS_MAX;
+}
+
 static bool place(struct wire_ring *ring, struct wire_viewer *viewer)
 {
     if (viewer->begun && viewer->position >= ring->tail)
@@ -184,7 +197,7 @@ static bool place(struct wire_ring *ring, struct wire_viewer *viewer)
         return false; // waits for the next mark
     if (viewer->begun) {
         ring->jumps++;
-        if (++viewer->jumps > WIRE_JUMPS_MAX) {
+        if (jumps_too_often(viewer)) {
             conn_close(viewer->conn, REASON_SLOW_RECEIVER);
             return false;
         }

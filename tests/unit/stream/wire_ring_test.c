@@ -238,6 +238,16 @@ static void wire_ring_viewer_that_takes_nothing_for_ten_seconds_is_closed(void *
     loop_fixture_free(&loop);
 }
 
+static void fall_out(struct wire_ring *ring, struct loop *loop, struct watcher *watcher,
+                     unsigned *gop)
+{
+    conn_pause(watcher->far.conn, true);
+    for (int i = 0; i < 4; i++)
+        write_gop(ring, loop, (*gop)++);
+    conn_pause(watcher->far.conn, false);
+    loop_fixture_settle(loop);
+}
+
 static void wire_ring_viewer_that_falls_out_too_often_is_closed(void **state)
 {
     (void)state;
@@ -248,15 +258,31 @@ static void wire_ring_viewer_that_falls_out_too_often_is_closed(void **state)
     watch(ring, loop, &slow, true);
     for (int fall = 1; fall <= WIRE_JUMPS_MAX + 1; fall++) {
         assert_int_equal(slow.gone, 0);
-        conn_pause(slow.far.conn, true);
-        for (int i = 0; i < 4; i++)
-            write_gop(ring, loop, gop++);
-        conn_pause(slow.far.conn, false);
-        loop_fixture_settle(loop);
+        fall_out(ring, loop, &slow, &gop);
         assert_int_equal(wire_ring_jumps(ring), fall);
     }
     assert_int_equal(slow.gone, 1);
     assert_int_equal(slow.reason, REASON_SLOW_RECEIVER);
+    leave(loop, &slow);
+    wire_ring_free(&ring, REASON_DONE);
+    loop_fixture_free(&loop);
+}
+
+static void wire_ring_viewer_that_falls_out_now_and_then_stays(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_fixture_new_virtual();
+    struct wire_ring *ring = wire_ring_new(loop, on_empty, NULL);
+    struct watcher slow;
+    unsigned gop = 1;
+    watch(ring, loop, &slow, true);
+    for (int fall = 1; fall <= 5 * WIRE_JUMPS_MAX; fall++) {
+        fall_out(ring, loop, &slow, &gop);
+        if (fall % WIRE_JUMPS_MAX == 0)
+            loop_fixture_run(loop, 60 * US_PER_S);
+        assert_int_equal(wire_ring_jumps(ring), fall);
+        assert_int_equal(slow.gone, 0);
+    }
     leave(loop, &slow);
     wire_ring_free(&ring, REASON_DONE);
     loop_fixture_free(&loop);
@@ -332,5 +358,6 @@ TEST_MAIN(TEST(wire_ring_viewer_begins_at_the_key_mark),
           TEST(wire_ring_jump_goes_on_at_the_newest_key),
           TEST(wire_ring_viewer_that_takes_nothing_for_ten_seconds_is_closed),
           TEST(wire_ring_viewer_that_falls_out_too_often_is_closed),
+          TEST(wire_ring_viewer_that_falls_out_now_and_then_stays),
           TEST(wire_ring_many_viewers_come_and_go), TEST(wire_ring_last_viewer_empties_it),
           TEST(wire_ring_free_closes_its_viewers))
