@@ -27,7 +27,8 @@ void writer_u64(struct writer *writer, uint64_t value);
 void writer_varint(struct writer *writer, uint64_t value);
 void writer_varint_signed(struct writer *writer, int64_t value);
 void writer_bytes(struct writer *writer, const void *data, size_t length);
-void writer_text(struct writer *writer, const char *text); // without the final zero
+void writer_text(struct writer *writer, const char *text);  // without the final zero
+void writer_decimal(struct writer *writer, uint64_t value); // as text
 void writer_printf(struct writer *writer, const char *format, ...) PRINTF_LIKE(2, 3);
 void writer_patch_u32(struct writer *writer, size_t at, uint32_t value);
 

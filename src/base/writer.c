@@ -115,6 +115,16 @@ void writer_text(struct writer *writer, const char *text)
     writer_bytes(writer, text, strlen(text));
 }
 
+void writer_decimal(struct writer *writer, uint64_t value)
+{
+    char digits[20];
+    size_t first = sizeof(digits);
+    do
+        digits[--first] = (char)('0' + value % 10);
+    while (value /= 10);
+    writer_bytes(writer, digits + first, sizeof(digits) - first);
+}
+
 void writer_printf(struct writer *writer, const char *format, ...)
 {
     // The first try goes into what room there is; the second, rarely, into what it asked for.

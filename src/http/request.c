@@ -46,7 +46,7 @@ static bool split_target(struct http_request *request)
         target = strstr(target, "://") + 3;
         target += strcspn(target, "/?");
     }
-    size_t length = strcspn(target, "?");
+    size_t length = (size_t)(strchrnul(target, '?') - target);
     const char *query = target[length] ? target + length + 1 : "";
     request->path = length ? mem_strndup(target, length) : mem_strdup("/");
     request->query = mem_strdup(query);

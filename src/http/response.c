@@ -119,8 +119,11 @@ void response_head(struct http_request *request, int status, const char *type, i
         write_line(out, "Connection", "keep-alive");
     if (type)
         write_line(out, "Content-Type", type);
-    if (length >= 0 && status != 204 && status != 304)
-        writer_printf(out, "Content-Length: %lld\r\n", (long long)length);
+    if (length >= 0 && status != 204 && status != 304) {
+        writer_text(out, "Content-Length: ");
+        writer_decimal(out, (uint64_t)length);
+        writer_text(out, "\r\n");
+    }
     if (request->etag[0])
         write_line(out, "ETag", request->etag);
     if (request->extra.buf)

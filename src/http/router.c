@@ -20,6 +20,7 @@ static struct router_entry entry_of(const struct http_route *route, void *arg)
     struct router_entry entry = {.route = route, .arg = arg, .parts = 1};
     entry.ending = star ? star + 1 : pattern;
     entry.ending_length = (unsigned)strlen(entry.ending);
+    entry.beginning = (unsigned)strcspn(pattern, "*");
     for (const char *at = pattern; *at; at++) {
         entry.literal += *at != '*';
         entry.parts += *at == '/';
@@ -85,7 +86,11 @@ static bool entry_match(const struct router_entry *entry, const char *path, size
         return false;
     if (pattern[0] != '/') {
         *tail = last_parts(path, length, entry->parts);
-        if (!*tail || !parts_match(pattern, *tail))
+        if (!*tail || strncmp(*tail, pattern, entry->beginning) != 0)
+            return false;
+        // Without a star the beginning is all of it, and what is behind it was compared as ending.
+        if (pattern[entry->beginning] ? !parts_match(pattern, *tail)
+                                      : (*tail)[entry->beginning] != 0)
             return false;
         *prefix_length = (size_t)(*tail - path) - 2; // without both slashes
         return true;

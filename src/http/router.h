@@ -11,9 +11,10 @@ struct router {
         void *arg;
         const char *ending; // of the pattern, after its last star: the quick test
         unsigned ending_length;
-        unsigned parts;   // components of the pattern
-        unsigned literal; // characters that are not stars: the more, the better
-    } * entries;          // best first
+        unsigned beginning; // characters of the pattern before its first star
+        unsigned parts;     // components of the pattern
+        unsigned literal;   // characters that are not stars: the more, the better
+    } * entries;            // best first
     size_t count, capacity;
 };
 

@@ -52,11 +52,27 @@ int address_parse(const char *text, uint16_t port, struct address *out)
     return parse_v6(inner, port, out) ? 0 : ERR_INVALID;
 }
 
+// inet_ntop goes through printf, which every request would pay for.
+static void print_v4(const struct in_addr *address, char *out)
+{
+    const uint8_t *bytes = (const uint8_t *)&address->s_addr;
+    for (unsigned i = 0; i < 4; i++) {
+        if (i)
+            *out++ = '.';
+        if (bytes[i] >= 100)
+            *out++ = (char)('0' + bytes[i] / 100);
+        if (bytes[i] >= 10)
+            *out++ = (char)('0' + bytes[i] / 10 % 10);
+        *out++ = (char)('0' + bytes[i] % 10);
+    }
+    *out = 0;
+}
+
 void address_print_host(const struct address *address, char *out, size_t room)
 {
     char host[INET6_ADDRSTRLEN] = "-";
     if (address->length && address->any.sa_family == AF_INET)
-        inet_ntop(AF_INET, &address->v4.sin_addr, host, sizeof(host));
+        print_v4(&address->v4.sin_addr, host);
     else if (address->length)
         inet_ntop(AF_INET6, &address->v6.sin6_addr, host, sizeof(host));
     text_copy(out, room, host);

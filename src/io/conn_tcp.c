@@ -48,7 +48,10 @@ ssize_t conn_tcp_send(struct conn *conn, const struct iovec *vectors, int count)
         return 0;
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)vectors,
                              .msg_iovlen = (size_t)count};
-    ssize_t taken = sendmsg(conn->descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    ssize_t taken = count == 1 // the system has less to look at
+                        ? send(conn->descriptor, vectors->iov_base, vectors->iov_len, flags)
+                        : sendmsg(conn->descriptor, &message, flags);
     if (taken < 0) {
         if (is_again(errno))
             return 0;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "stream/viewer.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "stream_priv.h"
 
 #define VIEWER_MAGIC 0x56494557u
@@ -14,6 +15,7 @@
 #define TOUCHED_LIFE_US (30 * 1000000LL)
 // Viewers counted one by one; past that only their effect (the stream stays alive) is kept.
 #define TOUCHED_MAX 100000
+#define TOUCHED_KEY_MAX 256
 
 struct viewer {
     uint32_t magic;
@@ -86,12 +88,27 @@ void viewer_gone(struct viewer **viewer, enum reason reason)
     viewer_close(viewer);
 }
 
+// What tells viewers of short requests apart; what does not fit is cut. Without printf: each
+// playlist and segment needs one.
+static void touched_key(enum viewer_kind kind, const char *const part[3], char key[TOUCHED_KEY_MAX])
+{
+    char *at = key, *end = key + TOUCHED_KEY_MAX - 1;
+    *at++ = (char)('0' + kind);
+    for (unsigned i = 0; i < 3 && at < end; i++) {
+        *at++ = '|';
+        size_t length = strnlen(part[i], (size_t)(end - at));
+        memcpy(at, part[i], length);
+        at += length;
+    }
+    *at = 0;
+}
+
 void viewer_touch(struct stream *stream, enum viewer_kind kind, const char *protocol,
                   const char *client, const char *agent)
 {
     OBJ_CHECK(stream, STREAM_MAGIC);
-    char key[256];
-    (void)text_format(key, sizeof key, "%d|%s|%s|%s", (int)kind, protocol, client, agent);
+    char key[TOUCHED_KEY_MAX];
+    touched_key(kind, (const char *const[]){protocol, client, agent}, key);
     if (!stream->touched)
         stream->touched = map_new();
     struct touched *touched = map_get(stream->touched, key);

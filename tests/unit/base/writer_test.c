@@ -104,7 +104,23 @@ static void writer_patch_outside_dies(void **state)
     writer_fini(&writer);
 }
 
-TEST_MAIN(TEST(writer_numbers_are_big_endian), TEST(writer_take_of_nothing_is_an_empty_buf),
+static void writer_decimal_is_printfs(void **state)
+{
+    (void)state;
+    static const uint64_t values[] = {0, 9, 10, 1234567890, UINT64_MAX};
+    struct writer ours = {0}, printed = {0};
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        writer_decimal(&ours, values[i]);
+        writer_printf(&printed, "%llu", (unsigned long long)values[i]);
+    }
+    assert_int_equal(writer_length(&ours), writer_length(&printed));
+    assert_memory_equal(ours.buf->data, printed.buf->data, writer_length(&ours));
+    writer_fini(&ours);
+    writer_fini(&printed);
+}
+
+TEST_MAIN(TEST(writer_decimal_is_printfs), TEST(writer_numbers_are_big_endian),
+          TEST(writer_take_of_nothing_is_an_empty_buf),
           TEST(writer_grows_and_keeps_what_was_written),
           TEST(writer_printf_longer_than_first_guess), TEST(writer_u24_more_than_24_bits_dies),
           TEST(writer_patch_outside_dies))
