@@ -118,6 +118,31 @@ def test_kill_loses_at_most_a_second_and_the_rest_plays():
         decodes_cleanly(path)
 
 
+def test_hole_of_a_restart_is_told_on_both_servers_and_played_across():
+    """peers.md 2.1 point 3: a short break neither hides what is behind it nor breaks the playback."""
+    source, receiver = node.pair("stream main { url fake://fake gop=1; dvr @DIR@/dvr; segment_duration 1; }")
+    wait_for(lambda: source.stats("main").get("dvr_info", {}).get("segments_written", 0) >= 3, 20,
+             "three segments")
+    source.kill()
+    source.start()
+    wait_for(lambda: source.stats("main").get("dvr_info", {}).get("segments_written", 0) >= 3, 20,
+             "three segments of the second life")
+    begin = ranges(source)[0]["from"]
+    wait_for(lambda: node.has_stream(receiver, "main"), 10, "main on the receiver")
+    query = f"?from={begin}&to=now"
+    for server in (source, receiver):
+        told = wait_for(lambda: server.get(f"/main/recording_status.json{query}").json[0], 5, "ranges")
+        assert len(told["ranges"]) == 2, told
+        assert [hole["reason"] for hole in told["holes"]] == ["restart"], told
+        for form in ("ts", "mp4"):
+            path = os.path.join(server.folder, f"across.{form}")
+            with open(path, "wb") as out:
+                out.write(server.get(f"/main/archive-{begin}-60.{form}", check=200, timeout=60).body)
+            decodes_cleanly(path)
+        listed = server.playlist(f"/main/archive-{begin}-60.m3u8")
+        assert listed.discontinuities == 1, listed.text
+
+
 def test_stop_loses_nothing_that_was_sent():
     server = Node("http @PORT@;\nstream main { url fake://fake; dvr @DIR@/dvr; segment_duration 4; }\n",
                   name="server")
