@@ -166,9 +166,10 @@ static void on_append(void *arg, const struct file_result *result)
     uint64_t base = volume->end ? volume->end : volume->index->init_length;
     volume->end += (uint64_t)result->value;
     volume->archive->bytes_written += (uint64_t)result->value;
-    recorder_volume_appended(&volume->archive->recorder, volume, base);
     if (volume->sync_wanted)
         advance(volume);
+    // Last: the recorder may be through with it, and it is gone.
+    recorder_volume_appended(&volume->archive->recorder, volume, base);
 }
 
 bool volume_append(struct volume *volume, struct chain *chain)

@@ -88,11 +88,19 @@ static bool was_full(void)
     return sim.disk_state == DISK_FULL || sim.second < sim.full_until;
 }
 
+// The camera that the path is of; NULL: of the disk itself.
+static struct camera *camera_of(const char *path)
+{
+    if (strncmp(path, "/dvr/cam", 8) != 0 || path[8] < '0' || path[8] >= '0' + CAMERAS)
+        return NULL;
+    return &sim.camera[path[8] - '0'];
+}
+
 // A file goes: what was promised of it is not any more, if it may go.
 static void note_unlink(const char *path)
 {
-    struct camera *camera = &sim.camera[path[strlen("/dvr/cam")] - '0'];
-    if (!text_ends(path, ".mp4"))
+    struct camera *camera = camera_of(path);
+    if (!camera || !text_ends(path, ".mp4"))
         return;
     for (unsigned i = 0; i < camera->count; i++) {
         struct given *given = &camera->given[i];
@@ -107,8 +115,8 @@ static void note_unlink(const char *path)
 // The kernel has dropped what this sync was for; readers see it until the power goes.
 static void note_failed_sync(const char *path)
 {
-    struct camera *camera = &sim.camera[path[strlen("/dvr/cam")] - '0'];
-    for (unsigned i = 0; text_ends(path, ".mp4") && i < camera->count; i++)
+    struct camera *camera = camera_of(path);
+    for (unsigned i = 0; camera && text_ends(path, ".mp4") && i < camera->count; i++)
         if (!camera->given[i].promised && camera->given[i].start_us > utc_us() - 4000 * US_PER_S)
             camera->given[i].doubtful = true;
 }
