@@ -227,8 +227,7 @@ int journal_apply(struct journal_records *records, const struct journal_record *
 unsigned journal_records_count(const struct journal_records *records)
 {
     return records->marks.count + records->lives.count + records->offsets.count +
-           records->locks.count + records->deleted.count +
-           (records->recording != SWITCH_NEVER);
+           records->locks.count + records->deleted.count + (records->recording != SWITCH_NEVER);
 }
 
 static void list_write(struct writer *out, const struct journal_list *list)

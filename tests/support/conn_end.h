@@ -19,7 +19,7 @@ struct conn_end {
     size_t offered;     // length of the last offer
     bool keep_open;     // has on_end: the peer's end does not close
     int opened, offers, drained, ended, closed;
-    enum reason reason; // of on_closed
+    enum reason reason;                       // of on_closed
     void (*on_data)(struct conn_end *end);    // after each offer
     void (*on_drained)(struct conn_end *end); // may be NULL
     void *arg;

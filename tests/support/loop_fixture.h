@@ -17,10 +17,10 @@ struct loop *loop_fixture_new_virtual(void);
 void loop_fixture_free(struct loop **loop);
 
 // Turns the loop until the condition holds.
-#define LOOP_UNTIL(loop, condition)      \
-    do {                                 \
-        while (!(condition))             \
-            loop_turn((loop), true);     \
+#define LOOP_UNTIL(loop, condition)                                                                \
+    do {                                                                                           \
+        while (!(condition))                                                                       \
+            loop_turn((loop), true);                                                               \
     } while (0)
 
 // Virtual time: turns the loop until nothing is pending now.

@@ -273,7 +273,6 @@ static void journal_is_written_anew_when_it_has_grown(void **state)
 
 TEST_MAIN(TEST(mark_is_said_once_until_media_come), TEST(hole_that_goes_on_is_told_until_now),
           TEST(hole_is_cut_where_marks_lie), TEST(journal_outlives_restarts),
-          TEST(journal_life_begins_with_the_archive),
-          TEST(journal_torn_end_is_cut_off), TEST(journal_not_understood_is_kept_aside),
-          TEST(journal_each_write_fails_once), TEST(journal_unreadable_stops_nothing),
-          TEST(journal_is_written_anew_when_it_has_grown))
+          TEST(journal_life_begins_with_the_archive), TEST(journal_torn_end_is_cut_off),
+          TEST(journal_not_understood_is_kept_aside), TEST(journal_each_write_fails_once),
+          TEST(journal_unreadable_stops_nothing), TEST(journal_is_written_anew_when_it_has_grown))

@@ -114,5 +114,5 @@ static void buf_unref_not_a_buf_dies(void **state)
 
 TEST_MAIN(TEST(buf_unref_last_frees_and_blanks), TEST(buf_new_foreign_releases_once_at_zero),
           TEST(buf_try_new_no_memory_is_null), TEST(buf_append_beyond_capacity_or_shared_dies),
-          TEST(buf_reserve_moves_and_keeps_bytes),
-          TEST(buf_trim_keeps_bytes_and_gives_back_room), TEST(buf_unref_not_a_buf_dies))
+          TEST(buf_reserve_moves_and_keeps_bytes), TEST(buf_trim_keeps_bytes_and_gives_back_room),
+          TEST(buf_unref_not_a_buf_dies))

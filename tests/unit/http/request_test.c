@@ -21,10 +21,11 @@ static void handle(void *arg, struct http_request *request)
     char value[64] = "-";
     http_query_get(request, "q", value, sizeof(value));
     const char *agent = http_header(request, "User-Agent");
-    text_format(site->seen, sizeof(site->seen), "%d path=%s prefix=%s tail=%s query=%s q=%s "
-                "agent=%s client=%s", http_method(request), http_path(request),
-                http_prefix(request), http_tail(request), http_query(request), value,
-                agent ? agent : "-", http_client(request));
+    text_format(site->seen, sizeof(site->seen),
+                "%d path=%s prefix=%s tail=%s query=%s q=%s "
+                "agent=%s client=%s",
+                http_method(request), http_path(request), http_prefix(request), http_tail(request),
+                http_query(request), value, agent ? agent : "-", http_client(request));
     assert_ptr_equal(http_loop(request), site->loop);
     assert_true(address_port(http_peer(request)) != 0);
     struct buf *none = NULL;
@@ -84,8 +85,9 @@ static void http_request_bad_addresses_are_400(void **state)
 {
     (void)state;
     static const char *const paths[] = {
-        "/a/%/x.m3u8", "/a/%zz/x.m3u8", "/a/%00/x.m3u8", "/a/%0a/x.m3u8", "/a/../x.m3u8",
-        "/a/%2e%2e/x.m3u8", "/./x.m3u8", "/a/..", "/a/.", "*", "ftp://a/b", "/a/%7f/x.m3u8",
+        "/a/%/x.m3u8",      "/a/%zz/x.m3u8", "/a/%00/x.m3u8", "/a/%0a/x.m3u8", "/a/../x.m3u8",
+        "/a/%2e%2e/x.m3u8", "/./x.m3u8",     "/a/..",         "/a/.",          "*",
+        "ftp://a/b",        "/a/%7f/x.m3u8",
     };
     struct site *site = site_open();
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
@@ -161,9 +163,8 @@ static void http_request_head_is_seen_as_get(void **state)
     site_close(site);
 }
 
-TEST_MAIN(TEST(http_request_handler_sees_its_parts),
-          TEST(http_request_absolute_form_is_understood), TEST(http_request_bad_addresses_are_400),
-          TEST(http_request_unknown_path_is_404),
+TEST_MAIN(TEST(http_request_handler_sees_its_parts), TEST(http_request_absolute_form_is_understood),
+          TEST(http_request_bad_addresses_are_400), TEST(http_request_unknown_path_is_404),
           TEST(http_request_other_method_is_405_with_allow),
           TEST(http_request_options_is_answered_for_browsers),
           TEST(http_request_head_is_seen_as_get))

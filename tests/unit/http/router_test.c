@@ -82,8 +82,8 @@ static void router_find_other_method_tells_what_there_is(void **state)
     const char *tail;
     unsigned methods;
     router_add(&router, routes, NULL);
-    assert_null(router_find(&router, "/streamer/api/v3/streams/a", HTTP_DELETE, &length, &tail,
-                            &methods));
+    assert_null(
+        router_find(&router, "/streamer/api/v3/streams/a", HTTP_DELETE, &length, &tail, &methods));
     assert_int_equal(methods, HTTP_GET | HTTP_PUT);
     assert_non_null(
         router_find(&router, "/streamer/api/v3/streams/a", HTTP_PUT, &length, &tail, &methods));
@@ -104,8 +104,8 @@ static void router_add_twice_keeps_both_tables(void **state)
     for (int i = 0; i < 10; i++) // more than the first room
         router_add(&router, routes, &first);
     router_add(&router, more, &second);
-    assert_ptr_equal(
-        router_find(&router, "/late", HTTP_GET, &length, &tail, &methods)->arg, &second);
+    assert_ptr_equal(router_find(&router, "/late", HTTP_GET, &length, &tail, &methods)->arg,
+                     &second);
     assert_ptr_equal(router_find(&router, "/", HTTP_GET, &length, &tail, &methods)->arg, &first);
     router_fini(&router);
 }

@@ -212,8 +212,7 @@ static void http_server_request_byte_by_byte_is_read(void **state)
     struct http_client client;
     site_open(&site, loop_fixture_new());
     http_client_open(&client, site.loop, http_server_port(site.server));
-    static const char text[] =
-        "POST /a/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
+    static const char text[] = "POST /a/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
     for (size_t i = 0; i < sizeof(text) - 1; i++) {
         char one[2] = {text[i], 0};
         http_client_send(&client, one);

@@ -311,7 +311,6 @@ static void conn_peer_end_with_on_end_still_takes_the_answer(void **state)
     wire_close(&wire);
 }
 
-
 static void hand_over(struct conn_end *end)
 {
     struct conn_end *next = end->arg;
@@ -460,8 +459,8 @@ static void conn_connect_by_name_opens(void **state)
     struct wire wire = {0};
     wire.loop = loop_fixture_new();
     conn_server_open(&wire.server, wire.loop, &wire.far); // on IPv4 only
-    wire.near.conn = conn_connect(wire.loop, "localhost", listener_port(wire.server.listener),
-                                  NULL, 5 * US_PER_S, conn_end_events(&wire.near), &wire.near);
+    wire.near.conn = conn_connect(wire.loop, "localhost", listener_port(wire.server.listener), NULL,
+                                  5 * US_PER_S, conn_end_events(&wire.near), &wire.near);
     LOOP_UNTIL(wire.loop, wire.near.opened || wire.near.closed);
     assert_int_equal(wire.near.opened, 1);
     assert_int_equal(conn_peer(wire.near.conn)->any.sa_family, AF_INET);
@@ -477,8 +476,8 @@ struct deaf {
 
 static void deaf_open(struct deaf *deaf)
 {
-    deaf->name = (struct sockaddr_in){.sin_family = AF_INET,
-                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    deaf->name =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof(deaf->name);
     struct sockaddr *name = (struct sockaddr *)&deaf->name;
     deaf->listening = socket(AF_INET, SOCK_STREAM, 0);
@@ -597,8 +596,7 @@ static void conn_connect_unroutable_is_unreachable(void **state)
     wire_close(&wire);
 }
 
-TEST_MAIN(TEST(conn_connect_open_then_bytes_go_both_ways),
-          TEST(conn_write_in_one_turn_is_one_send),
+TEST_MAIN(TEST(conn_connect_open_then_bytes_go_both_ways), TEST(conn_write_in_one_turn_is_one_send),
           TEST(conn_on_data_partly_eaten_rest_is_offered_with_more),
           TEST(conn_on_data_never_eaten_closes_as_flood),
           TEST(conn_write_much_fills_drains_and_arrives),
@@ -613,8 +611,7 @@ TEST_MAIN(TEST(conn_connect_open_then_bytes_go_both_ways),
           TEST(conn_pause_false_offers_the_rest_again),
           TEST(conn_take_descriptor_gives_the_socket_untouched), TEST(conn_on_first_comes_once),
           TEST(conn_connect_nobody_listens_is_refused),
-          TEST(conn_reason_of_errno_names_each_failure),
-          TEST(conn_connect_by_name_opens),
+          TEST(conn_reason_of_errno_names_each_failure), TEST(conn_connect_by_name_opens),
           TEST(conn_connect_no_answer_is_connect_timeout),
           TEST(conn_connect_several_addresses_first_that_answers_wins),
           TEST(conn_connect_all_fail_refused_says_most),

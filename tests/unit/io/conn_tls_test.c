@@ -36,14 +36,13 @@ static void wire_listen(struct wire *wire, struct tls_context *server)
         assert_int_equal(tls_psk_server(lookup, NULL, "test/1", NULL, &wire->server.tls), 0);
 }
 
-static void wire_dial(struct wire *wire, const char *identity, const uint8_t *key,
-                      const char *alpn)
+static void wire_dial(struct wire *wire, const char *identity, const uint8_t *key, const char *alpn)
 {
     if (alpn)
         assert_int_equal(tls_psk_client(identity, key, alpn, &wire->client), 0);
-    wire->near.conn = conn_connect(wire->loop, "127.0.0.1", listener_port(wire->server.listener),
-                                   wire->client, 5 * US_PER_S, conn_end_events(&wire->near),
-                                   &wire->near);
+    wire->near.conn =
+        conn_connect(wire->loop, "127.0.0.1", listener_port(wire->server.listener), wire->client,
+                     5 * US_PER_S, conn_end_events(&wire->near), &wire->near);
 }
 
 static void wire_open(struct wire *wire)
@@ -190,9 +189,9 @@ static void conn_tls_peer_silent_in_handshake_times_out(void **state)
     wire_listen(&wire, NULL);
     tls_context_unref(&wire.server.tls);
     assert_int_equal(tls_psk_client("alpha", key_one, "test/1", &wire.client), 0);
-    wire.near.conn = conn_connect(wire.loop, "127.0.0.1", listener_port(wire.server.listener),
-                                  wire.client, 30 * US_PER_MS, conn_end_events(&wire.near),
-                                  &wire.near);
+    wire.near.conn =
+        conn_connect(wire.loop, "127.0.0.1", listener_port(wire.server.listener), wire.client,
+                     30 * US_PER_MS, conn_end_events(&wire.near), &wire.near);
     LOOP_UNTIL(wire.loop, wire.near.closed);
     assert_int_equal(wire.near.reason, REASON_CONNECT_TIMEOUT);
     LOOP_UNTIL(wire.loop, wire.far.closed);
@@ -310,8 +309,8 @@ static int descriptor_of(const struct conn *conn)
     for (int i = 3; i < 100; i++) {
         struct sockaddr_in name = {0}, peer;
         socklen_t length = sizeof(name);
-        if (getsockname(i, (struct sockaddr *)&name, &length) != 0 ||
-            name.sin_family != AF_INET || ntohs(name.sin_port) != port)
+        if (getsockname(i, (struct sockaddr *)&name, &length) != 0 || name.sin_family != AF_INET ||
+            ntohs(name.sin_port) != port)
             continue;
         length = sizeof(peer);
         if (getpeername(i, (struct sockaddr *)&peer, &length) == 0)

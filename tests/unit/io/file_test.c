@@ -152,9 +152,9 @@ static void file_open_with_create_makes_folders(void **state)
     struct room *room = room_open(2);
     struct file *file = open_file(room, "x/y/z/f", O_RDWR | O_CREAT);
     file_close(&file);
-    struct file_result *result = wait_one(
-        room, file_open(room->queue, temp_path(&room->folder, "no/f"), O_RDWR, 0, on_done,
-                        &room->answer));
+    struct file_result *result =
+        wait_one(room, file_open(room->queue, temp_path(&room->folder, "no/f"), O_RDWR, 0, on_done,
+                                 &room->answer));
     assert_int_equal(result->err, ERR_NOT_FOUND);
     assert_int_equal(result->os_error, ENOENT);
     assert_null(result->file);
@@ -170,8 +170,7 @@ static void file_append_short_write_is_continued(void **state)
     chain_add_copy(&chain, "abc", 3);
     chain_add_copy(&chain, "defgh", 5);
     file_faults_shorten_write(1, 4);
-    struct file_result *result =
-        wait_one(room, file_append(file, &chain, on_done, &room->answer));
+    struct file_result *result = wait_one(room, file_append(file, &chain, on_done, &room->answer));
     assert_int_equal(result->err, 0);
     assert_int_equal(result->value, 8);
     assert_int_equal(file_faults_count(FAULT_WRITE), 2);
@@ -249,8 +248,8 @@ static void file_remove_takes_empty_folders_up_to_stop(void **state)
                                    temp_path(&room->folder, "s"), on_done, &room->answer));
     assert_int_equal(result->err, 0);
     assert_true(result->value >= 512);
-    wait_one(room, file_list(room->queue, temp_path(&room->folder, "s/2026"), on_done,
-                             &room->answer));
+    wait_one(room,
+             file_list(room->queue, temp_path(&room->folder, "s/2026"), on_done, &room->answer));
     assert_string_equal(room->answer.text, "d 02\n");
     wait_one(room, file_remove(room->queue, temp_path(&room->folder, "s/2026/02/b"),
                                temp_path(&room->folder, "s"), on_done, &room->answer));
@@ -324,8 +323,8 @@ static void file_disk_usage_gives_sizes(void **state)
 {
     (void)state;
     struct room *room = room_open(1);
-    struct file_result *result = wait_one(
-        room, file_disk_usage(room->queue, room->folder.path, on_done, &room->answer));
+    struct file_result *result =
+        wait_one(room, file_disk_usage(room->queue, room->folder.path, on_done, &room->answer));
     uint64_t sizes[3];
     assert_int_equal(room->answer.length, sizeof(sizes));
     memcpy(sizes, room->answer.text, sizeof(sizes));
@@ -536,8 +535,8 @@ static void file_queue_many_threads_keep_order_per_path(void **state)
 }
 
 TEST_MAIN(TEST(file_append_then_read_gives_the_bytes),
-          TEST(file_done_comes_in_a_later_turn_in_order),
-          TEST(file_open_with_create_makes_folders), TEST(file_append_short_write_is_continued),
+          TEST(file_done_comes_in_a_later_turn_in_order), TEST(file_open_with_create_makes_folders),
+          TEST(file_append_short_write_is_continued),
           TEST(file_append_full_disk_says_how_much_was_written),
           TEST(file_replace_each_failing_call_leaves_the_old_file),
           TEST(file_remove_takes_empty_folders_up_to_stop), TEST(file_list_sorts_and_tells_kinds),

@@ -83,8 +83,7 @@ static void listener_open_many_clients_take_several_turns(void **state)
     (void)state;
     struct door door = {.loop = loop_fixture_new()};
     int clients[CLIENTS];
-    assert_int_equal(listener_open(door.loop, "127.0.0.1", 0, on_accept, &door, &door.listener),
-                     0);
+    assert_int_equal(listener_open(door.loop, "127.0.0.1", 0, on_accept, &door, &door.listener), 0);
     for (int i = 0; i < CLIENTS; i++)
         clients[i] = dial("127.0.0.1", listener_port(door.listener));
     LOOP_UNTIL(door.loop, door.count == CLIENTS);
@@ -99,8 +98,7 @@ static void listener_open_port_in_use_says_so(void **state)
     (void)state;
     struct door door = {.loop = loop_fixture_new()};
     struct listener *second;
-    assert_int_equal(listener_open(door.loop, "127.0.0.1", 0, on_accept, &door, &door.listener),
-                     0);
+    assert_int_equal(listener_open(door.loop, "127.0.0.1", 0, on_accept, &door, &door.listener), 0);
     errno = 0;
     assert_int_equal(listener_open(door.loop, "127.0.0.1", listener_port(door.listener), on_accept,
                                    &door, &second),
@@ -116,8 +114,7 @@ static void listener_close_inside_on_accept_is_fine(void **state)
 {
     (void)state;
     struct door door = {.loop = loop_fixture_new(), .close_at_first = true};
-    assert_int_equal(listener_open(door.loop, "127.0.0.1", 0, on_accept, &door, &door.listener),
-                     0);
+    assert_int_equal(listener_open(door.loop, "127.0.0.1", 0, on_accept, &door, &door.listener), 0);
     int first = dial("127.0.0.1", listener_port(door.listener));
     int second = dial("127.0.0.1", listener_port(door.listener));
     LOOP_UNTIL(door.loop, door.count == 1);
@@ -140,8 +137,7 @@ static void listener_without_descriptors_pauses_and_goes_on(void **state)
 {
     (void)state;
     struct door door = {.loop = loop_fixture_new()};
-    assert_int_equal(listener_open(door.loop, "127.0.0.1", 0, on_accept, &door, &door.listener),
-                     0);
+    assert_int_equal(listener_open(door.loop, "127.0.0.1", 0, on_accept, &door, &door.listener), 0);
     int client = dial("127.0.0.1", listener_port(door.listener));
     struct rlimit before, none;
     int complaints = 0;

@@ -140,14 +140,13 @@ static void udp_open_pair_is_even_and_next(void **state)
     assert_int_equal(
         udp_open_pair(loop, &taken, on_datagram, on_datagram, &inbox, &more, &more_rtcp), ERR_IO);
     assert_int_equal(errno, EADDRINUSE);
-    assert_int_equal(
-        udp_open_pair(loop, &odd, on_datagram, on_datagram, &inbox, &more, &more_rtcp),
-        ERR_INVALID);
+    assert_int_equal(udp_open_pair(loop, &odd, on_datagram, on_datagram, &inbox, &more, &more_rtcp),
+                     ERR_INVALID);
     // The second port taken: the first is given back.
     struct address at = loopback(udp_port(rtp[1]));
     udp_close(&rtp[1]);
-    assert_int_equal(
-        udp_open_pair(loop, &at, on_datagram, on_datagram, &inbox, &more, &more_rtcp), ERR_IO);
+    assert_int_equal(udp_open_pair(loop, &at, on_datagram, on_datagram, &inbox, &more, &more_rtcp),
+                     ERR_IO);
     assert_null(more);
     assert_int_equal(udp_open(loop, &at, on_datagram, &inbox, &rtp[1]), 0);
     for (int i = 0; i < 8; i++) {
@@ -158,5 +157,5 @@ static void udp_open_pair_is_even_and_next(void **state)
 }
 
 TEST_MAIN(TEST(udp_send_arrives_and_is_answered), TEST(udp_burst_and_large_datagrams_arrive_whole),
-          TEST(udp_send_to_nobody_does_no_harm),
-          TEST(udp_close_inside_on_datagram_stops_the_batch), TEST(udp_open_pair_is_even_and_next))
+          TEST(udp_send_to_nobody_does_no_harm), TEST(udp_close_inside_on_datagram_stops_the_batch),
+          TEST(udp_open_pair_is_even_and_next))
