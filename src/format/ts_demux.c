@@ -6,8 +6,10 @@
 //
 // WAITING -> RUNNING by release: every stream of the programme has shown its parameters, or a bound
 // of what is held was met (a stream that is announced and never comes must not hold up the others).
-// RUNNING -> WAITING by apply_program: the PMT names streams that were not there before. A change
-// of parameters, or a stream that shows itself late, stays RUNNING and gives a new list.
+// RUNNING -> WAITING by apply_program: the PMT names other streams, and no picture goes on. A
+// change of parameters stays RUNNING and gives a new list; so does a PMT by which sound comes or
+// goes, and a stream that shows itself late, but the list is given with the next key frame of the
+// picture that goes on: a list in the middle of a GOP would cost the rest of it.
 //
 // 1. Every frame given out refers to the last list given out.
 // 2. carry[0, carry_length) are bytes not yet understood as packets; when synchronised they begin a
@@ -29,6 +31,7 @@ enum {
     HELD_FRAMES_MAX = 512,
     HELD_BYTES_MAX = 2 * FRAME_BYTES_MAX,
     HELD_US_MAX = 2000000, // broadcasts send audio up to a second behind its picture
+    DUE_US_MAX = 10000000, // who sends no key frame for so long gets the list without one
 };
 
 enum pes_state { PES_NONE, PES_HEAD, PES_DATA };
@@ -64,6 +67,8 @@ struct ts_demux {
     struct unwrap unwrap;
     // The list of tracks and what waits for it.
     bool waiting;
+    bool due;              // another list is to be given, with the next key frame
+    int64_t due_since_us;  // time of the first frame since then; INT64_MIN: none came
     struct tracks *tracks; // the last given out, one reference; NULL before
     unsigned held_count;
     struct {
@@ -82,6 +87,7 @@ static void give_tracks(struct ts_demux *demux)
 {
     struct track list[TRACKS_MAX];
     unsigned count = 0;
+    demux->due = false;
     for (unsigned i = 0; i < demux->count; i++) {
         struct ts_elementary *es = demux->input[i]->es;
         es->track_changed = false;
@@ -116,9 +122,45 @@ static struct input *input_of(struct ts_demux *demux, const struct ts_elementary
 static void give_frame(struct ts_demux *demux, struct ts_elementary *es, struct frame **frame)
 {
     const struct input *input = input_of(demux, es);
-    ENSURE(input && input->track >= 0);
+    ENSURE(input && (input->track >= 0 || demux->due));
+    if (input->track < 0) { // not in the list before the next key frame
+        frame_unref(frame);
+        return;
+    }
     (*frame)->track = (uint8_t)input->track;
     demux->events.on_frame(demux->arg, frame);
+}
+
+// The picture whose key frames a list may begin with: it is in the list. NULL: there is none.
+static const struct input *going_on(const struct ts_demux *demux)
+{
+    for (unsigned i = 0; i < demux->count; i++)
+        if (demux->input[i]->track >= 0 && demux->input[i]->es->track.kind == MEDIA_VIDEO)
+            return demux->input[i];
+    return NULL;
+}
+
+static void list_due(struct ts_demux *demux)
+{
+    if (!demux->due)
+        demux->due_since_us = INT64_MIN;
+    demux->due = true;
+}
+
+// Before this frame, which is the next to be given.
+static void give_tracks_in_time(struct ts_demux *demux, const struct ts_elementary *es,
+                                const struct frame *frame)
+{
+    const struct input *picture = going_on(demux);
+    bool own = !picture || picture->es == es;
+    int64_t now_us = ticks_to_us(frame->dts, es->track.timescale);
+    if (es->track_changed && !own)
+        list_due(demux);
+    if (demux->due && demux->due_since_us == INT64_MIN)
+        demux->due_since_us = now_us;
+    if ((own && es->track_changed) || (demux->due && own && frame_is_key(frame)) ||
+        (demux->due && (now_us - demux->due_since_us > DUE_US_MAX || now_us < demux->due_since_us)))
+        give_tracks(demux);
 }
 
 static void release(struct ts_demux *demux)
@@ -161,8 +203,7 @@ static void on_frame(void *arg, struct ts_elementary *es, struct frame **frame)
 {
     struct ts_demux *demux = arg;
     if (!demux->waiting) {
-        if (es->track_changed)
-            give_tracks(demux);
+        give_tracks_in_time(demux, es, *frame);
         give_frame(demux, es, frame);
         return;
     }
@@ -237,6 +278,10 @@ static void apply_program(struct ts_demux *demux, const struct ts_program *progr
         demux->input[i] = next[i];
     }
     demux->count = program->count;
+    if (going_on(demux)) {
+        list_due(demux);
+        return;
+    }
     demux->waiting = true;
     if (!added) // only less than before: nothing to wait for
         release(demux);

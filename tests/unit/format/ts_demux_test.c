@@ -334,6 +334,9 @@ static void ts_demux_input_stream_that_leaves_gives_a_shorter_list(void **state)
     assert_int_equal(got.lists, 2);
     assert_int_equal(got.tracks->count, 1);
     assert_int_equal(got.count, one.count + two.count);
+    for (unsigned i = 0; i < got.count; i++) // the list changes with the key frame, not before
+        if (got.frame[i]->track == 0)
+            assert_int_equal(got.list[i], got.frame[i]->dts < 16 * 3600 ? 1 : 2);
     ts_demux_free(&demux);
     forget(&got);
     free_sample(&one);
@@ -388,10 +391,13 @@ static void ts_demux_input_late_stream_joins_with_a_new_list(void **state)
     ts_demux_flush(demux);
     assert_int_equal(got.lists, 2);
     assert_int_equal(got.tracks->count, 2);
-    unsigned sounds = 0;
+    unsigned sounds = 0, first = 0;
     for (unsigned i = 0; i < got.count; i++)
         sounds += got.frame[i]->track == 1 && got.list[i] == 2;
     assert_true(sounds > 0 && got.count == 100 + sounds);
+    while (got.list[first] == 1)
+        first++;
+    assert_true(got.frame[first]->track == 0 && frame_is_key(got.frame[first]));
     ts_demux_free(&demux);
     forget(&got);
     free_sample(&sample);
