@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """The archive: what a kill, a stop, a full disk and a limit leave of it, and who can play its files."""
-import ctypes
 import glob
 import http.client
 import os
@@ -11,6 +10,7 @@ import threading
 import time
 
 import node
+from fault_disk import own_mounts
 from node import Node, decodes_cleanly, need, probe, wait_for
 from sei import stamps
 
@@ -37,9 +37,13 @@ class Watcher(threading.Thread):
                 behind = 0
                 for behind, utc_us, frame in stamps(data):
                     self.seen.append((utc_us, frame))
+                    self.saw(utc_us)
                 data = data[behind:]
         except (OSError, http.client.HTTPException):
             pass
+
+    def saw(self, utc_us):
+        """A picture has come."""
 
     def end(self):
         self.join(15)
@@ -222,15 +226,6 @@ def test_size_limit_takes_the_oldest():
     assert len(ranges(server)) == 1, "what is left has no hole"
     server.kill()
     undisturbed(watcher)
-
-
-def own_mounts():
-    """A mount namespace for this process: what is mounted goes with it."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(0x00020000) != 0:  # CLONE_NEWNS
-        raise node.Skip("mount namespaces are not allowed here")
-    if node.run(["mount", "--make-rprivate", "/"]).returncode != 0:
-        raise node.Skip("mounting is not allowed here")
 
 
 def fill(path):

@@ -13,7 +13,7 @@ libc-ares-dev libjansson-dev zlib1g-dev"
 DEMO="forensics-samples-files"
 TEST="$DEMO ffmpeg curl libgstrtspserver-1.0-dev gstreamer1.0-tools gstreamer1.0-plugins-base
 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
-gstreamer1.0-rtsp mpv vlc-bin vlc-plugin-base nginx-light chromium clang libclang-rt-14-dev cppcheck"
+gstreamer1.0-rtsp libfuse3-dev e2fsprogs mpv vlc-bin vlc-plugin-base nginx-light chromium clang libclang-rt-14-dev cppcheck"
 
 usage() {
     echo "usage: deps.sh [build] [demo] [test]" >&2
