@@ -3,6 +3,9 @@
 // carrying any number of channels. It knows nothing of streams or media. docs/formats/link.md has
 // the offset tables; docs/design/cluster.md the reasons.
 //
+// Two servers have one connection, whoever dialled it, also when each asks for the other: a dialled
+// link to a server that is connected already goes by way of that connection (link_by).
+//
 // TLS 1.3 with a pre-shared key made from cluster_key: mutual authentication, the key never on the
 // wire. Either side may have dialled; above the handshake the two ends are equal.
 //
@@ -83,7 +86,8 @@ void link_hub_serve(struct link_hub *hub, enum link_service service, link_serve_
 // count.
 struct link *link_hold(struct link_hub *hub, const char *host, uint16_t port,
                        const char *cluster_key);
-// The last holder: goodbye; open channels are closed (LOCAL). *link may be NULL.
+// The last holder, who has closed his channels: goodbye, unless the other side uses the connection
+// too; then it stays until that ends. *link may be NULL.
 void link_release(struct link **link);
 // Watching: on_up when channels can be opened (at the end of the turn if it is up already), on_down
 // with the reason of every failed attempt and every loss, after on_closed of the channels. A watch
@@ -101,6 +105,8 @@ void link_watch_add(struct link *link, struct link_watch *watch);
 void link_watch_remove(struct link *link, struct link_watch *watch); // no-op when not added
 
 bool link_is_up(const struct link *link);
+// The link whose connection a dialled one uses instead of its own, NULL: none.
+const struct link *link_by(const struct link *link);
 const char *link_name(const struct link *link);      // "host:port", or the peer's address
 const char *link_peer_name(const struct link *link); // the other server's own name, "" when down
 uint64_t link_peer_id(const struct link *link);      // identity of the other process, 0 when down

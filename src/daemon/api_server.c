@@ -150,6 +150,7 @@ static void json_link(void *arg, struct link *link, bool dialled)
     json_key_text(json, "direction", dialled ? "out" : "in");
     json_key_text(json, "status", link_is_up(link) ? "running" : "error");
     json_key_text(json, "error", link_is_up(link) ? NULL : reason_name(stats.last_reason));
+    json_key_text(json, "by", link_by(link) ? link_name(link_by(link)) : NULL);
     json_key_text(json, "hostname", link_peer_name(link));
     if (link_is_up(link)) {
         json_key_int(json, "lifetime", (now_us() - stats.up_since_us) / US_PER_MS);

@@ -45,6 +45,7 @@ struct link *link_new(struct link_hub *hub, const char *name, bool dialled)
     link_sched_init(&link->sched);
     link_queue_init(&link->control, 0, 0);
     link_alive_init(link);
+    link_pair_init(link);
     timeout_init(&link->redial, hub->loop, link_dial, link);
     link->backoff = (struct backoff){.base_us = REDIAL_US, .most_us = REDIAL_MOST_US};
     link->backoff_slow =
@@ -60,6 +61,7 @@ static void link_free(struct link *link)
         continue;
     loop_defer_cancel(link->hub->loop, &link->settle);
     loop_defer_cancel(link->hub->loop, &link->flush);
+    timeout_stop(&link->spare_wait);
     link_hub_settled(link->hub); // frees nothing in this call
     tls_context_unref(&link->tls);
     mem_free(link->name);
@@ -75,6 +77,12 @@ void link_bury(struct link *link, enum reason reason)
     link->dead = true;
     list_remove(link->dialled ? &link->hub->dialled : &link->hub->accepted, &link->node);
     timeout_stop(&link->redial);
+    if (link->via) {
+        link_settle_soon(link->via); // nobody may need it any more
+        link->via = NULL;
+        link->downs++;
+        link->stats.last_reason = reason;
+    }
     if (link->state != LINK_IDLE)
         link_lost(link, reason, true, NULL);
     link_settle_soon(link);
@@ -125,7 +133,7 @@ void link_release(struct link **where)
         return;
     OBJ_CHECK(link, LINK_MAGIC);
     ENSURE(link->dialled && link->holders > 0);
-    if (--link->holders == 0)
+    if (--link->holders == 0 && !link_pair_needed(link))
         link_bury(link, REASON_LOCAL);
 }
 
@@ -204,21 +212,27 @@ static void link_greeted(struct link *link, const struct link_wire_message *hell
         return;
     }
     link->state = LINK_UP;
-    link->peer_id = hello->number;
+    link->peer_id = link->known_id = hello->number;
     copy_text(link->peer_name, sizeof(link->peer_name), hello->name);
     copy_text(link->peer_software, sizeof(link->peer_software), hello->software);
     link->stats.ups++;
     link->stats.up_since_us = now_us();
-    link->logged = REASON_NONE;
     backoff_reset(&link->backoff_slow);
     if (!link->dialled)
         link_hub_welcome(link->hub, conn_peer(link->conn));
+    link_alive_begin(link);
+    link_pair_greeted(link);
+}
+
+void link_announce(struct link *link)
+{
     char object[320];
+    link->logged = REASON_NONE;
     text_format(object, sizeof(object), "link=%s", link->name);
     log_info(object, "up peer=%s software=%s dialled=%s", link->peer_name, link->peer_software,
              link->dialled ? "here" : "there");
-    link_alive_begin(link);
     link_settle_soon(link);
+    link_pair_up(link);
 }
 
 // ---- losing ------------------------------------------------------------------------------------
@@ -255,6 +269,7 @@ static void log_lost(struct link *link, enum reason reason, const char *by, cons
 void link_lost(struct link *link, enum reason reason, bool tell, const char *detail)
 {
     bool was_up = link->state == LINK_UP, begun = link->state >= LINK_HELLO;
+    bool told = was_up && !link->spare;
     int64_t retry_us = -1;
     link->epoch++;
     link_alive_stop(link);
@@ -274,22 +289,39 @@ void link_lost(struct link *link, enum reason reason, bool tell, const char *det
     link->peer_name[0] = 0;
     link->stats.up_since_us = 0;
     link->stats.last_reason = reason;
-    link->downs++;
     if (link->dialled || was_up)
         link->hub->losses[reason]++;
-    if (link->dialled && !link->dead) {
+    link_pair_lost(link);
+    bool rides = link->dialled && !link->dead && (link->via || link_pair_ride(link));
+    if (told || !rides)
+        link->downs++;
+    if (link->dialled && !link->dead && !rides && link->holders > 0) {
         retry_us = redial_delay_us(link, reason);
         timeout_start(&link->redial, retry_us);
     }
-    if (link->dialled || was_up)
+    if (told || (link->dialled && !rides))
         log_lost(link, reason, !begun ? "" : tell ? " by=here" : " by=there", detail, retry_us);
     link_settle_soon(link);
-    if (!link->dialled)
+    if (!link->dialled || link->holders == 0)
         link_bury(link, reason);
+}
+
+void link_unlinked(struct link *link, enum reason reason)
+{
+    link->downs++;
+    link->stats.up_since_us = 0;
+    link->stats.last_reason = reason;
+    if (!link_pair_ride(link)) {
+        int64_t retry_us = redial_delay_us(link, reason);
+        timeout_start(&link->redial, retry_us);
+        log_lost(link, reason, "", NULL, retry_us);
+    }
+    link_settle_soon(link);
 }
 
 // ---- watching ----------------------------------------------------------------------------------
 
+// One thing at a time: it may be gone after it.
 static void tell_watch(struct link *link, struct link_watch *watch)
 {
     if (watch->seen != link->downs) {
@@ -297,7 +329,7 @@ static void tell_watch(struct link *link, struct link_watch *watch)
         watch->told_up = false;
         if (watch->on_down)
             watch->on_down(watch->arg, link->stats.last_reason);
-    } else if (link->state == LINK_UP && !watch->told_up) {
+    } else if (link_is_up(link) && !watch->told_up) {
         watch->told_up = true;
         if (watch->on_up)
             watch->on_up(watch->arg);
@@ -316,12 +348,20 @@ static void settle(void *arg)
     struct link *link = arg;
     if (link->ending > 0)
         return; // the last of the channels comes back here
+    link_pair_settle(link);
+    if (link->ending > 0)
+        return;
     bool dead = link->dead;
     link->watch_next = watch_after(link, &link->watches.head);
     while (link->watch_next) {
         struct link_watch *watch = link->watch_next;
         link->watch_next = watch_after(link, &watch->node);
         tell_watch(link, watch);
+    }
+    LIST_FOREACH(&link->watches, node, after)
+    {
+        if (link_is_up(link) && !LIST_OWNER(node, struct link_watch, node)->told_up)
+            link_settle_soon(link); // it was told of the end of what was before
     }
     if (dead && link->ending == 0)
         link_free(link);
@@ -425,7 +465,9 @@ void link_control(struct link *link, struct bytes bytes)
 bool link_is_up(const struct link *link)
 {
     OBJ_CHECK(link, LINK_MAGIC);
-    return link->state == LINK_UP;
+    const struct link *carrier = link_carrier(link);
+    return carrier->state == LINK_UP && !carrier->spare &&
+           (!link->via || link->via_epoch == carrier->epoch);
 }
 
 const char *link_name(const struct link *link)
@@ -435,12 +477,18 @@ const char *link_name(const struct link *link)
 
 const char *link_peer_name(const struct link *link)
 {
-    return link->peer_name;
+    return link_carrier(link)->peer_name;
 }
 
 uint64_t link_peer_id(const struct link *link)
 {
-    return link->state == LINK_UP ? link->peer_id : 0;
+    return link_carrier(link)->state == LINK_UP ? link_carrier(link)->peer_id : 0;
+}
+
+const struct link *link_by(const struct link *link)
+{
+    OBJ_CHECK(link, LINK_MAGIC);
+    return link->via;
 }
 
 void link_get_stats(const struct link *link, struct link_stats *out)

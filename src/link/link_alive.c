@@ -65,7 +65,7 @@ void link_alive_arm(struct link *link)
         timeout_start_at(&link->tick, next_look_us(link));
 }
 
-static void ping(struct link *link)
+void link_ping(struct link *link)
 {
     link->ping++;
     link->ping_pending = true;
@@ -119,7 +119,7 @@ static void look(void *arg)
         return;
     bool quiet = link->expecting && now >= since + QUIET_US && link->pinged_us < since + QUIET_US;
     if (now >= link->ping_due_us || quiet)
-        ping(link);
+        link_ping(link);
     link_alive_arm(link);
 }
 
@@ -135,7 +135,7 @@ void link_alive_begin(struct link *link)
     int64_t now = now_us();
     link->heard_us = now;
     if (link->state == LINK_UP) {
-        ping(link);
+        link_ping(link);
     } else {
         link->began_us = now;
         link->ping = 0;
@@ -172,7 +172,9 @@ static const struct link_exchange *best_exchange(const struct link *link)
 
 void link_pong(struct link *link, const struct link_wire_message *message)
 {
-    if (!link->ping_pending || message->number != link->ping)
+    unsigned epoch = link->epoch;
+    link_pair_heard(link);
+    if (link->epoch != epoch || !link->ping_pending || message->number != link->ping)
         return; // of an earlier ping: its time is not known any more
     link->ping_pending = false;
     int64_t rtt = now_us() - link->pinged_us;
@@ -198,11 +200,12 @@ void link_pong(struct link *link, const struct link_wire_message *message)
 
 int64_t link_rtt_us(const struct link *link)
 {
-    return link->rtt_us;
+    return link_carrier(link)->rtt_us;
 }
 
 int64_t link_utc_offset_us(const struct link *link)
 {
+    link = link_carrier(link);
     if (link->rtt_us < 0)
         return 0;
     return (int64_t)((uint64_t)link->utc_minus_mono_us + (uint64_t)now_us() - (uint64_t)utc_us());

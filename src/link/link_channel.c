@@ -64,6 +64,19 @@ static void table_remove(struct link *link, struct channel *channel)
     if (side == own_side(link) && place < link->hint)
         link->hint = place;
     channel->state = CHANNEL_DEAD;
+    if (link->dialled && link->holders == 0)
+        link_settle_soon(link); // perhaps it was the last one
+}
+
+bool link_channels_of_peer(const struct link *link)
+{
+    unsigned side = 1 - own_side(link);
+    for (size_t i = 0; i < link->room[side]; i++) {
+        const struct channel *channel = link->channels[side][i];
+        if (channel && channel->state != CHANNEL_CLOSED)
+            return true;
+    }
+    return false;
 }
 
 // The smallest free number of our side; 0: none.
@@ -241,11 +254,13 @@ struct channel *channel_open(struct link *link, enum link_service service, enum 
                              struct bytes open, const struct channel_events *events, void *arg)
 {
     ENSURE(events != NULL && cls < LINK_CLASSES && open.length <= LINK_OPEN_MAX);
+    bool up = link_is_up(link);
+    link = link_carrier(link);
     struct channel *channel = channel_new(link, cls, events, arg);
-    uint32_t number = link->state == LINK_UP ? free_number(link) : 0;
+    uint32_t number = up ? free_number(link) : 0;
     if (number == 0) {
         enum reason reason = link->stats.last_reason;
-        if (link->state == LINK_UP)
+        if (up)
             reason = REASON_LIMIT;
         else if (reason == REASON_NONE)
             reason = REASON_UNREACHABLE;

@@ -3,7 +3,8 @@
 //
 // link_hub.c accepts and keeps the lists; link.c has the states and the redialling; link_io.c moves
 // bytes between the connection, the scheduler and the channels; link_alive.c pings, measures clocks
-// and notices silence; link_channel.c opens, closes and sends.
+// and notices silence; link_channel.c opens, closes and sends; link_pair.c sees to it that two
+// servers have one connection.
 #ifndef LINK_LINK_PRIV_H
 #define LINK_LINK_PRIV_H
 
@@ -14,10 +15,11 @@
 #include "io/timeout.h"
 #include "link/link.h"
 #include "link_key.h"
+#include "link_pair.h"
 #include "link_sched.h"
 #include "link_wire.h"
 
-#define LINK_ALPN "sluice-link/1"
+#define LINK_ALPN "sluice-link/2"
 
 // A connection to host:port of a link that begins to dial. *open: it is up already (memory pairs);
 // otherwise on_open says so. For tests; NULL in a hub: conn_connect.
@@ -99,6 +101,13 @@ struct link {
     struct timeout redial;
     struct backoff backoff, backoff_slow;
     enum reason logged; // last reason of being down that was said aloud; NONE when it was up
+
+    // the only one of its pair (link_pair.c)
+    uint64_t known_id;  // of the process that was last there, 0: none yet
+    struct link *via;   // whose connection is used, NULL: its own
+    unsigned via_epoch; // of via when that began
+    bool spare;         // UP, and nobody is told: there is another
+    struct timeout spare_wait;
 
     // watches
     struct list watches;
@@ -193,6 +202,10 @@ void link_begin(struct link *link, struct conn *conn);
 // The connection is over: channels end, watchers hear of it, a dialled link redials.
 // tell: say goodbye with the reason. detail: for the log, or NULL.
 void link_lost(struct link *link, enum reason reason, bool tell, const char *detail);
+// It is up, and everybody may know.
+void link_announce(struct link *link);
+// What it rode on was lost.
+void link_unlinked(struct link *link, enum reason reason);
 // Not to be found or redialled any more; freed when it has settled.
 void link_bury(struct link *link, enum reason reason);
 void link_settle_soon(struct link *link);
@@ -214,6 +227,7 @@ void link_alive_begin(struct link *link);
 void link_alive_stop(struct link *link);
 void link_alive_arm(struct link *link);
 void link_alive_blocked(struct link *link); // output has begun to wait for the connection
+void link_ping(struct link *link);
 void link_pong(struct link *link, const struct link_wire_message *message);
 
 // ---- link_channel.c ---------------------------------------------------------------------------
@@ -226,5 +240,6 @@ void channel_fail(struct channel *channel, enum reason reason);
 void channel_drop_message(struct channel *channel);
 void channel_sent(struct channel *channel); // its queue has become shorter
 void link_channels_end(struct link *link, enum reason reason);
+bool link_channels_of_peer(const struct link *link); // some are open
 
 #endif

@@ -242,6 +242,83 @@ def test_second_source_takes_over_and_gives_back():
     assert not viewer.ended, "the viewer stayed all the time"
 
 
+def connections(server):
+    """Of links, as the kernel counts those of the process."""
+    found = node.run(["ss", "-Htnp", "state", "established"]).stdout.decode()
+    return [line for line in found.splitlines() if f"pid={server.process.pid}," in line]
+
+
+def test_servers_that_name_each_other_have_one_connection():
+    """Both ways over one link; what one has from the other is not offered back."""
+    node.need("ss")
+    ports = [node.free_port(), node.free_port()]
+    def text(at, source=True):
+        line = f"source m4s://127.0.0.1:{ports[1 - at]};" if source else ""
+        return (f'http @PORT@;\ncluster_key "{node.KEY}";\n{line}\n'
+                f"stream cam{at} {{ url fake://fake; dvr @DIR@/dvr; segment_duration 2; }}\n")
+    servers = [Node(text(at), port=ports[at], name=f"server{at}") for at in (0, 1)]
+    for at in (0, 1):
+        wait_for(lambda: has_stream(servers[at], f"cam{1 - at}"), 20, "the other one's stream")
+    wait_for(lambda: [len(connections(one)) for one in servers] == [1, 1], 10, "one connection")
+    watchers = [Watcher(servers[at], f"cam{1 - at}") for at in (0, 1)]
+    for watcher in watchers:
+        watcher.more(50)
+    for at in (0, 1):
+        got = servers[at].get("/streamer/api/v3/streams").json["streams"]
+        assert {one["name"]: len(one["inputs"]) for one in got} == {"cam0": 1, "cam1": 1}, got
+        links = servers[at].get("/streamer/api/v3/cluster/sources").json["links"]
+        assert all(one["status"] == "running" for one in links), links
+        assert sum(one["by"] is not None for one in links) <= 1, links
+    # A reload takes one direction away: the other one goes on, without a break.
+    rides = [any(one["by"] for one in one_of.get("/streamer/api/v3/cluster/sources").json["links"])
+             for one_of in servers]
+    assert sorted(rides) == [False, True], rides
+    dialled = rides.index(False)
+    servers[dialled].reload(text(dialled, source=False))
+    wait_for(lambda: not has_stream(servers[dialled], f"cam{1 - dialled}"), 10, "the source is gone")
+    stays = watchers[1 - dialled]
+    stays.more(50)
+    assert stays.missed() == 0 and not stays.ended
+    # It comes back, and the connection breaks: one again.
+    servers[dialled].reload(text(dialled))
+    wait_for(lambda: has_stream(servers[dialled], f"cam{1 - dialled}"), 10, "the source is back")
+    servers[1 - dialled].kill()
+    servers[1 - dialled].start()
+    for watcher in watchers:
+        watcher.stop()
+    for at in (0, 1):
+        wait_for(lambda: has_stream(servers[at], f"cam{1 - at}"), 20, "the other one's stream")
+    wait_for(lambda: [len(connections(one)) for one in servers] == [1, 1], 20, "one connection")
+    for at in (0, 1):
+        watcher = Watcher(servers[at], f"cam{1 - at}")
+        watcher.more(25)
+        watcher.stop()
+    for server in servers:
+        assert "reason=duplicate" not in server.log(), server.log()
+
+
+def test_ring_of_three_servers_offers_each_stream_once():
+    """peers.md 2.2: servers in a circle; a stream that is taken away goes everywhere."""
+    ports = [node.free_port() for _ in range(3)]
+    def text(at, streams):
+        return (f'http @PORT@;\ncluster_key "{node.KEY}";\n'
+                f"source m4s://127.0.0.1:{ports[(at + 1) % 3]};\n{streams}\n")
+    servers = [Node(text(at, f"stream cam{at} {{ url fake://fake; }}"), port=ports[at],
+                    name=f"server{at}") for at in range(3)]
+    names = {f"cam{at}" for at in range(3)}
+    def known(server):
+        return {one["name"] for one in server.get("/streamer/api/v3/streams").json["streams"]}
+    for server in servers:
+        wait_for(lambda: known(server) == names, 20, "all three streams")
+    watchers = [Watcher(server, name) for server in servers for name in names]
+    for watcher in watchers:
+        watcher.more(25)
+        watcher.stop()
+    servers[0].reload(text(0, ""))
+    for server in servers:
+        wait_for(lambda: known(server) == names - {"cam0"}, 20, "the stream is gone everywhere")
+
+
 def hello():
     """What a TLS client says first."""
     ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()

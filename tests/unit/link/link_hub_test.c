@@ -304,7 +304,7 @@ static void link_tls_other_version_is_named_on_both_sides(void **state)
     struct net net;
     struct conn_end raw = {0};
     net_open(&net, "123");
-    dial_raw(&net, &raw, "sluice-link/2");
+    dial_raw(&net, &raw, "sluice-link/1");
     LOOP_UNTIL(net.loop, raw.closed && connections(&net) == 0 &&
                              link_hub_refusals(net.there)[REASON_VERSION] == 1);
     assert_int_equal(raw.reason, REASON_VERSION);
