@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Memory. Sizes that we choose: mem_alloc, which dies when there is none. Sizes that a peer, a file
 // or a disk chose: checked against base/limits.h first, then mem_try_alloc, which may fail.
-// All memory comes zeroed. The count of live blocks lets unit tests end with "nothing is left".
+// Memory comes zeroed unless said otherwise. The count of live blocks lets unit tests end with "nothing is left".
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
@@ -10,6 +10,7 @@
 void *mem_alloc(size_t size);
 // NULL when there is none, or when a test asked for this allocation to fail.
 void *mem_try_alloc(size_t size);
+void *mem_try_alloc_raw(size_t size); // the same, not zeroed
 // Grows or shrinks a block; new bytes are not zeroed. pointer may be NULL. Dies when there is none.
 void *mem_resize(void *pointer, size_t size);
 void mem_free(void *pointer); // NULL is fine

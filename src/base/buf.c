@@ -32,7 +32,7 @@ struct buf *buf_try_new(size_t capacity)
 {
     if (capacity > SIZE_MAX - sizeof(struct buf))
         return NULL;
-    void *block = mem_try_alloc(sizeof(struct buf) + capacity);
+    void *block = mem_try_alloc_raw(sizeof(struct buf) + capacity);
     return block ? buf_begin(block, capacity) : NULL;
 }
 

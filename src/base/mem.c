@@ -22,14 +22,25 @@ void *mem_alloc(size_t size)
     return pointer;
 }
 
+static void *counted(void *pointer)
+{
+    if (pointer)
+        live++;
+    return pointer;
+}
+
 void *mem_try_alloc(size_t size)
 {
     if (fail_in > 0 && --fail_in == 0)
         return NULL;
-    void *pointer = calloc(1, size ? size : 1);
-    if (pointer)
-        live++;
-    return pointer;
+    return counted(calloc(1, size ? size : 1));
+}
+
+void *mem_try_alloc_raw(size_t size)
+{
+    if (fail_in > 0 && --fail_in == 0)
+        return NULL;
+    return counted(malloc(size ? size : 1));
 }
 
 void *mem_resize(void *pointer, size_t size)

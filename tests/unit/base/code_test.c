@@ -108,6 +108,18 @@ static void crc32c_table_and_instruction_agree_in_pieces(void **state)
     }
 }
 
+static void crc32c_long_agrees_with_the_table(void **state)
+{
+    (void)state;
+    static uint8_t data[10000];
+    for (unsigned i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * i * 7 + i / 251 + 3);
+    for (size_t length = 3000; length < sizeof(data); length += 61)
+        assert_int_equal(~crc32c_table(~0u, data + length % 9, length - 9),
+                         crc32c(0, data + length % 9, length - 9));
+}
+
 TEST_MAIN(TEST(base64_vectors_of_the_standard), TEST(base64_every_byte_comes_back),
           TEST(base64_decode_broken_is_refused), TEST(hex_comes_back_and_refuses),
-          TEST(crc_known_values), TEST(crc32c_table_and_instruction_agree_in_pieces))
+          TEST(crc_known_values), TEST(crc32c_table_and_instruction_agree_in_pieces),
+          TEST(crc32c_long_agrees_with_the_table))
