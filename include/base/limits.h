@@ -107,6 +107,10 @@
 #define ARCHIVE_WALKS_MAX 2
 // Hour files kept open with their index decoded for the next reader: a descriptor and 40 KB each.
 #define ARCHIVE_OPENED_MAX 64
+// Segments read lately that are kept for whoever reads the same next, of all archives: some seconds
+// of twenty moments that several watch. Their TS is as much again.
+#define ARCHIVE_KEPT_BYTES_MAX (32u << 20)
+#define ARCHIVE_KEPT_MAX 256
 // Requests to the archives of one server under way: each may hold two segments.
 #define ARCHIVE_REQUESTS_MAX 4096
 // Segments that the caches of one PATH keep (400 GB of 1 MB are 400000, 100 bytes of memory each);

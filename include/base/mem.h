@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Memory. Sizes that we choose: mem_alloc, which dies when there is none. Sizes that a peer, a file
 // or a disk chose: checked against base/limits.h first, then mem_try_alloc, which may fail.
-// Memory comes zeroed unless said otherwise. The count of live blocks lets unit tests end with "nothing is left".
+// Memory comes zeroed unless said otherwise. The count of live blocks lets unit tests end with
+// "nothing is left".
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 

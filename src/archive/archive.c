@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Archives and their disks: attached, opened, described, let go.
 //
-// 1. An archive is in its stream's slot exactly while archive->stream is set; the stream's history
-// is
-//    this archive for the same time.
+// 1. An archive is in its stream's slot, and is its history, exactly while archive->stream is set.
 // 2. Two archives with one folder (a stream that was closed and made again) follow one another: the
 //    second waits until the first has written all.
-// 3. Writing begins at once: names are made with O_EXCL. What earlier lives left is found behind it
-//    (tree.h).
+// 3. Writing begins at once: names are made with O_EXCL. What was there is found later (tree.h).
 #include "archive/archive.h"
 
 #include <errno.h>
@@ -462,6 +459,7 @@ struct archives *archives_new(struct loop *loop)
     list_init(&archives->disks);
     list_init(&archives->archives);
     list_init(&archives->opened);
+    kept_init(&archives->kept);
     timeout_init(&archives->retention, loop, retention_tick, archives);
     return archives;
 }
@@ -559,10 +557,12 @@ bool archive_get_stats(const struct stream *stream, struct archive_stats *out)
     struct history_range whole;
     (void)archive_span(archive, &whole);
     enum reason pause = duty_pause(archive, utc_us());
+    enum reason disk = archive->recorder.disk->problem; // it may hang before too much waits
+    enum reason problem = archive->problem != REASON_NONE ? archive->problem : disk;
     *out = (struct archive_stats){
         .state = state_of(archive),
         .paused = pause == REASON_NONE ? NULL : reason_name(pause),
-        .problem = archive->problem == REASON_NONE ? NULL : reason_name(archive->problem),
+        .problem = problem == REASON_NONE ? NULL : reason_name(problem),
         .bytes = archive->hours.bytes,
         .files = archive->hours.count,
         .from_us = whole.from_us,

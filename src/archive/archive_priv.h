@@ -20,6 +20,7 @@
 #include "hours.h"
 #include "index_parse.h"
 #include "journal.h"
+#include "kept.h"
 #include "io/file.h"
 #include "io/loop.h"
 #include "io/timeout.h"
@@ -34,8 +35,9 @@ struct archives {
     struct loop *loop;
     struct list disks, archives;
     struct list opened; // struct opened, least recently used first
-    unsigned requests;  // of all archives
-    const char *fstab;  // its path: tests have another
+    struct kept kept;
+    unsigned requests; // of all archives
+    const char *fstab; // its path: tests have another
     struct timeout retention;
 };
 

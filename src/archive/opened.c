@@ -34,6 +34,7 @@ static void opened_free(struct opened *opened)
     ENSURE(list_empty(&opened->waiters));
     if (!opened->dropped)
         list_remove(&owner->opened, &opened->node);
+    kept_drop(&owner->kept, opened);
     file_op_cancel(&opened->op);
     recovery_cancel(&opened->recovery);
     loop_defer_cancel(owner->loop, &opened->answering);

@@ -105,9 +105,27 @@ static void take_segment(struct reader *reader, struct buf **buf)
         leave_out(reader, err_name(err));
         return;
     }
+    uint64_t offset = entry->offset;
+    bool gap = reader->gap;
     note_info(reader);
     segment->info = reader->info;
     reader->segment = segment;
+    if (!gap) // what one reader left out is no matter of the others
+        kept_add(&reader->request.archive->owner->kept, reader->request.opened, offset, segment);
+}
+
+// One that somebody else has read.
+static bool take_kept(struct reader *reader)
+{
+    const struct opened *opened = reader->request.opened;
+    struct segment_info info = index_info(opened->index, reader->entry);
+    if (reader->what != HISTORY_WHOLE || reader->gap)
+        return false;
+    reader->segment =
+        kept_find(&reader->request.archive->owner->kept, opened, current(reader)->offset, &info);
+    if (reader->segment)
+        note_info(reader);
+    return reader->segment != NULL;
 }
 
 // ---- heads -------------------------------------------------------------------------------------
@@ -237,7 +255,7 @@ static void fill(struct reader *reader)
             reader->gap = true;
         if (reader->entry >= index->count || current(reader)->utc_start_us >= request->to_us)
             request_leave_hour(request);
-        else
+        else if (!take_kept(reader))
             read_on(reader);
     }
 }

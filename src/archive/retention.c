@@ -254,6 +254,7 @@ uint64_t retention_file_bytes(const struct archive *archive, const struct disk *
 void retention_tick(void *arg)
 {
     struct archives *archives = arg;
+    kept_tick(&archives->kept);
     LIST_FOREACH(&archives->archives, it, after)
     {
         struct archive *archive = LIST_OWNER(it, struct archive, node);

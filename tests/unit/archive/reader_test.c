@@ -119,6 +119,13 @@ static void reader_heads_of_large_segments_read_little(void **state)
     room_close();
 }
 
+// Of what was read nothing is in memory any more.
+static void forget_kept(void)
+{
+    loop_fixture_run(room.loop, 60 * US_PER_S);
+    room_settle();
+}
+
 static void reader_damaged_segment_is_left_out_and_the_next_says_so(void **state)
 {
     (void)state;
@@ -177,6 +184,7 @@ static void reader_segment_that_is_not_all_there_is_left_out(void **state)
     buf_unref(&joined);
     assert_int_equal(
         truncate(room_files(".mp4")->path[0], (off_t)(index->entries[2].offset + second)), 0);
+    forget_kept();
     assert_known(room_read_all(), 0, 2);
     room_close();
 }
@@ -247,12 +255,29 @@ static void reader_hung_disk_is_a_timeout(void **state)
     room_close();
 }
 
+static void reader_segment_read_lately_needs_no_disk(void **state)
+{
+    (void)state;
+    room_open();
+    room_record(5);
+    assert_known(room_read_all(), 0, 5);
+    file_faults_uncached(true);
+    file_faults_fail(FAULT_READ, 1, true, EIO);
+
+    assert_known(room_read_all(), 0, 5);
+
+    forget_kept();
+    assert_int_equal(room_read_all()->count, 0);
+    room_close();
+}
+
 static void reader_read_error_leaves_one_out(void **state)
 {
     (void)state;
     room_open();
     room_record(5);
     assert_known(room_read_all(), 0, 5); // the file is open now
+    forget_kept();
     file_faults_uncached(true);
     file_faults_fail(FAULT_READ, 2, false, EIO);
     struct got *got = room_read_all();
@@ -385,6 +410,6 @@ TEST_MAIN(TEST(reader_gives_what_overlaps_the_range),
           TEST(reader_segment_that_is_not_all_there_is_left_out),
           TEST(reader_segment_that_is_another_is_left_out),
           TEST(reader_of_a_removed_file_reads_to_its_end), TEST(reader_hung_disk_is_a_timeout),
-          TEST(reader_read_error_leaves_one_out),
+          TEST(reader_segment_read_lately_needs_no_disk), TEST(reader_read_error_leaves_one_out),
           TEST(reader_cancel_inside_its_callback_is_the_last_of_it),
           TEST(reader_cancel_in_every_state_is_quiet), TEST(reader_closing_the_archive_ends_it))
