@@ -5,12 +5,19 @@
 //   per
 //                                               connection and batch from one ring, TCP_NODELAY
 //   load floor-mem PORT SIZE                    answers every request with SIZE bytes from memory
+//   load floor-file PORT FILE PIECE             the same with PIECE bytes of a file, of another
+//   place
+//                                               each time: pread and send
+//   load floor-write FOLDER FILES PIECE MB SECONDS
+//                                               appends pieces to files in turns, MB a second, and
+//                                               syncs each once
 //   load watch PORT PATH COUNT SECONDS PID      COUNT viewers of an endless answer; sockets are
 //   swept
 //                                               each 40 ms with MSG_TRUNC, so that one core watches
 //                                               thousands
 //   load get PORT PATH CONNECTIONS SECONDS PID  requests one after another on kept-alive
-//   connections
+//   connections;
+//                                               @FILE: the lines of a file in turns are the paths
 //
 // PID: the server, whose CPU time (every thread, from schedstat) is counted over the measured time.
 #define _GNU_SOURCE
@@ -133,15 +140,23 @@ __attribute__((noreturn)) static void floor_live(int port, int rate_kbit, int ba
     }
 }
 
-__attribute__((noreturn)) static void floor_mem(int port, size_t size)
+// file: NULL, or where the bytes are read from each time.
+__attribute__((noreturn)) static void floor_answers(int port, size_t size, const char *file)
 {
+    enum { STEP = 1 << 20 };
     struct client {
         int fd;
         size_t left;
+        off_t place;
     };
+    static char step[STEP];
     char *data = calloc(1, size + 256);
     int head = sprintf(data, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", size);
     size_t whole = (size_t)head + size;
+    int source = file ? open(file, O_RDONLY) : -1;
+    off_t length = file ? lseek(source, 0, SEEK_END) : 0, place = 0;
+    if (file && length < (off_t)size)
+        die(file);
     int listener = listen_on(port), epoll = epoll_create1(0);
     struct epoll_event events[256], event = {.events = EPOLLIN, .data.ptr = NULL};
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
@@ -173,16 +188,59 @@ __attribute__((noreturn)) static void floor_mem(int port, size_t size)
                 if (got < 0)
                     continue;
                 client->left = whole;
+                client->place = place;
+                place = place + 2 * (off_t)size <= length ? place + (off_t)size : 0;
             }
             while (client->left) {
-                ssize_t sent =
-                    send(client->fd, data + whole - client->left, client->left, MSG_NOSIGNAL);
+                const char *from = data + whole - client->left;
+                size_t count = client->left;
+                if (file && client->left > size) {
+                    count = client->left - size;
+                } else if (file) {
+                    count = count < STEP ? count : STEP;
+                    off_t at = client->place + (off_t)(size - client->left);
+                    if (pread(source, step, count, at) != (ssize_t)count)
+                        die(file);
+                    from = step;
+                }
+                ssize_t sent = send(client->fd, from, count, MSG_NOSIGNAL);
                 if (sent <= 0)
                     break;
                 client->left -= (size_t)sent;
             }
         }
     }
+}
+
+// ---- writing ---------------------------------------------------------------------------------
+
+static int floor_write(const char *folder, int files, size_t piece, double mb_s, double seconds)
+{
+    // Longer than caches are: what is recorded came half a second before.
+    enum { SOURCE = 64 << 20 };
+    int *fds = calloc((size_t)files, sizeof *fds);
+    char *source = malloc(SOURCE), path[4096];
+    memset(source, 'x', SOURCE);
+    for (int i = 0; i < files; i++) {
+        snprintf(path, sizeof path, "%s/%d", folder, i);
+        fds[i] = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+        if (fds[i] < 0)
+            die(path);
+    }
+    int64_t cpu = cpu_us(getpid()), began = now_us(), each_us = (int64_t)((double)piece / mb_s);
+    long pieces = (long)(seconds * 1e6 / (double)each_us);
+    for (long n = 0; n < pieces; n++) {
+        size_t at = (size_t)n * piece % (SOURCE - piece);
+        sleep_until(began + n * each_us);
+        if (write(fds[n % files], source + at, piece) != (ssize_t)piece)
+            die("write");
+    }
+    for (int i = 0; i < files; i++)
+        if (fdatasync(fds[i]) != 0)
+            die("fdatasync");
+    printf("cpu_us_per_mb=%.1f\n",
+           (double)(cpu_us(getpid()) - cpu) * 1e6 / ((double)pieces * (double)piece));
+    return 0;
 }
 
 // ---- viewers -----------------------------------------------------------------------------------
@@ -253,8 +311,37 @@ struct getter {
     int64_t began;
 };
 
-static void ask(struct getter *getter, const char *request, int length)
+struct requests {
+    char **text;
+    int count, next;
+};
+
+static struct requests read_requests(const char *path)
 {
+    struct requests requests = {0};
+    FILE *in = path[0] == '@' ? fopen(path + 1, "r") : NULL;
+    char line[1024], *request = NULL;
+    snprintf(line, sizeof line, "%s", path);
+    while (!in || fgets(line, sizeof line, in)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (asprintf(&request, "GET %s HTTP/1.1\r\nHost: bench\r\n\r\n", line) < 0)
+            die("asprintf");
+        requests.text = realloc(requests.text, (size_t)(requests.count + 1) * sizeof request);
+        requests.text[requests.count++] = request;
+        if (!in)
+            break;
+    }
+    if (in)
+        fclose(in);
+    if (!requests.count)
+        die(path);
+    return requests;
+}
+
+static void ask(struct getter *getter, struct requests *requests)
+{
+    const char *request = requests->text[requests->next++ % requests->count];
+    ssize_t length = (ssize_t)strlen(request);
     getter->left = -1;
     getter->head_length = 0;
     getter->began = now_us();
@@ -301,12 +388,11 @@ static int get(int port, const char *path, int count, double seconds, int pid)
     struct getter *getters = calloc((size_t)count, sizeof *getters);
     struct pollfd *polls = calloc((size_t)count, sizeof *polls);
     uint32_t *times = calloc(TIMES, sizeof *times);
-    char request[512];
-    int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: bench\r\n\r\n", path);
+    struct requests requests = read_requests(path);
     for (int i = 0; i < count; i++) {
         getters[i].fd = connect_to(port);
         polls[i] = (struct pollfd){.fd = getters[i].fd, .events = POLLIN};
-        ask(&getters[i], request, length);
+        ask(&getters[i], &requests);
     }
     int64_t warm = now_us() + 500000, end = warm + (int64_t)(seconds * 1e6), cpu = 0, began = 0;
     uint64_t bytes = 0, answers = 0;
@@ -323,7 +409,7 @@ static int get(int port, const char *path, int count, double seconds, int pid)
             if (answers < TIMES)
                 times[answers] = (uint32_t)(now_us() - getters[i].began);
             answers++;
-            ask(&getters[i], request, length);
+            ask(&getters[i], &requests);
         }
     }
     double spent = (double)(cpu_us(pid) - cpu), passed = (double)(now_us() - began);
@@ -342,7 +428,12 @@ int main(int argc, char **argv)
     if (argc == 5 && strcmp(argv[1], "floor-live") == 0)
         floor_live(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
     if (argc == 4 && strcmp(argv[1], "floor-mem") == 0)
-        floor_mem(atoi(argv[2]), (size_t)atol(argv[3]));
+        floor_answers(atoi(argv[2]), (size_t)atol(argv[3]), NULL);
+    if (argc == 5 && strcmp(argv[1], "floor-file") == 0)
+        floor_answers(atoi(argv[2]), (size_t)atol(argv[4]), argv[3]);
+    if (argc == 7 && strcmp(argv[1], "floor-write") == 0)
+        return floor_write(argv[2], atoi(argv[3]), (size_t)atol(argv[4]), atof(argv[5]),
+                           atof(argv[6]));
     if (argc == 7 && strcmp(argv[1], "watch") == 0)
         return watch(atoi(argv[2]), argv[3], atoi(argv[4]), atof(argv[5]), atoi(argv[6]));
     if (argc == 7 && strcmp(argv[1], "get") == 0)

@@ -22,6 +22,7 @@ import node  # noqa: E402
 from node import Node, has_stream, pair, wait_for  # noqa: E402
 from sei import stamps  # noqa: E402
 import archive  # noqa: E402
+import disk  # noqa: E402
 
 rows = []
 LOAD = None
@@ -81,6 +82,15 @@ def wakeups(pid):
         with open(f"/proc/{pid}/task/{task}/status") as status:
             total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status.read(), re.M).group(1))
     return total
+
+
+def touch_memory():
+    """On a virtual machine the first touch of a page costs the host's work: free memory is touched once,
+    so that neither side pays for it."""
+    with open("/proc/meminfo") as text:
+        free_kb = next(int(line.split()[1]) for line in text if line.startswith("MemFree"))
+    size = max(0, free_kb - (1 << 20)) << 10
+    subprocess.run([sys.executable, "-c", f"bytearray({size})"], check=False)
 
 
 def rss_kb(pid):
@@ -316,6 +326,20 @@ def bench_idle():
         part < .05 and each <= 10)
 
 
+def turns(server):
+    return {key: value for key, value in server.metrics().items()
+            if key.startswith("sluice_loop_turn_seconds_bucket")}
+
+
+def turn_ms(before, after):
+    """p99.9 and longest turn between the two: the bounds of the histogram above them."""
+    counts = sorted((float(re.search(r'le="([^"]+)"', key).group(1).replace("+Inf", "inf")),
+                     after[key] - before.get(key, 0)) for key in after)
+    total = counts[-1][1]
+    return [next(bound for bound, count in counts if count >= total * part) * 1000
+            for part in (.999, 1)]
+
+
 def bench_loop():
     """The longest turn while another process dirties the page cache and 50 streams record."""
     lines = "".join(f"stream r{n} {{ url fake://fake width=64 height=64 fps=10; dvr @DIR@/dvr; }}\n"
@@ -324,22 +348,14 @@ def bench_loop():
     wait_for(lambda: server.running("r49"), 20, "all record")
     time.sleep(3)
 
-    def histogram():
-        return {key: value for key, value in server.metrics().items()
-                if key.startswith("sluice_loop_turn_seconds_bucket")}
-    before = histogram()
+    before = turns(server)
     path = os.path.join(server.folder, "hog")
     hog = subprocess.Popen(["sh", "-c", f"for n in 1 2 3; do dd if=/dev/zero of={path} bs=1M count=3000 "
                             "conv=notrunc; done"], stderr=subprocess.DEVNULL)
     time.sleep(25)
     hog.terminate()
     hog.wait(60)
-    after = histogram()
-    counts = sorted((float(re.search(r'le="([^"]+)"', key).group(1).replace("+Inf", "inf")),
-                     after[key] - before.get(key, 0)) for key in after)
-    total = counts[-1][1]
-    p999 = next(bound for bound, count in counts if count >= total * .999) * 1000
-    most = next(bound for bound, count in counts if count >= total) * 1000
+    p999, most = turn_ms(before, turns(server))
     row("loop turn, 50 streams record, page cache being dirtied",
         f"p99.9 <= {p999:.1f} ms, max <= {most:.1f} ms", "p99.9 < 5, max 20 ms",
         p999 < 5 and most < 20)  # bounds of the histogram: 4.1 and 16.4 are the next below
@@ -366,6 +382,18 @@ def bench_archive_days():
 
 def bench_archive_start():
     archive.bench_archive_start(sys.modules[__name__])
+
+
+def bench_disk_hang():
+    disk.bench_disk_hang(sys.modules[__name__])
+
+
+def bench_disk_cameras():
+    disk.bench_disk_cameras(sys.modules[__name__])
+
+
+def bench_disk_segments():
+    disk.bench_disk_segments(sys.modules[__name__])
 
 
 def main():
