@@ -177,7 +177,12 @@ $(B)/tests/bench/archive_make: tests/bench/archive_make.c $(foreach lib,$(LINK_a
 	$(CC) $(TEST_FLAGS) -Isrc/archive $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
 		-Wl,--end-group $(LIBS)
 
-bench: $(B)/sluice $(B)/tests/bench/archive_make deps
+$(B)/tests/bench/m4s_watch: tests/bench/m4s_watch.c $(foreach lib,$(LINK_link),$(B)/lib/$(lib).a)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
+		-Wl,--end-group $(LIBS)
+
+bench: $(B)/sluice $(B)/tests/bench/archive_make $(B)/tests/bench/m4s_watch deps
 	@python3 tests/bench/run.py --binary $(B)/sluice $(T)
 
 golden:

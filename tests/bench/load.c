@@ -4,6 +4,9 @@
 //   load floor-live PORT RATE_KBIT BATCH_MS     the least a server of live bytes can do: one send
 //   per
 //                                               connection and batch from one ring, TCP_NODELAY
+//   load floor-sealed PORT RATE_KBIT BATCH_MS   the same, encrypted for each connection:
+//   AES-128-GCM in
+//                                               records of 16 KB, as TLS has them
 //   load floor-mem PORT SIZE                    answers every request with SIZE bytes from memory
 //   load floor-file PORT FILE PIECE             the same with PIECE bytes of a file, of another
 //   place
@@ -26,6 +29,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <openssl/evp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -110,12 +114,34 @@ static int connect_to(int port)
 
 // ---- floors ------------------------------------------------------------------------------------
 
-__attribute__((noreturn)) static void floor_live(int port, int rate_kbit, int batch_ms)
+// The batch as records of a cipher stream of its own; returns their length.
+static size_t seal(EVP_CIPHER_CTX *cipher, const char *in, size_t length, char *out)
+{
+    enum { RECORD = 16384, TAG = 16, HEAD = 5 };
+    static const unsigned char nonce[12];
+    size_t made = 0;
+    for (size_t at = 0; at < length; at += RECORD) {
+        size_t part = length - at < RECORD ? length - at : RECORD;
+        int written, more;
+        EVP_EncryptInit_ex(cipher, NULL, NULL, NULL, nonce);
+        EVP_EncryptUpdate(cipher, NULL, &written, (unsigned char *)out + made, HEAD);
+        EVP_EncryptUpdate(cipher, (unsigned char *)out + made + HEAD, &written,
+                          (const unsigned char *)in + at, (int)part);
+        EVP_EncryptFinal_ex(cipher, (unsigned char *)out + made + HEAD + written, &more);
+        EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, TAG, out + made + HEAD + part);
+        made += HEAD + part + TAG;
+    }
+    return made;
+}
+
+__attribute__((noreturn)) static void floor_live(int port, int rate_kbit, int batch_ms, bool sealed)
 {
     enum { RING = 8 << 20 };
     int listener = listen_on(port), count = 0;
     static int fds[20000];
-    static char ring[RING];
+    static char ring[RING], out[RING];
+    static EVP_CIPHER_CTX *ciphers[20000];
+    static const unsigned char key[16] = {1, 2, 3};
     size_t batch = (size_t)rate_kbit * 125 * (size_t)batch_ms / 1000, at = 0;
     for (int64_t due = now_us();; due += batch_ms * 1000) {
         sleep_until(due);
@@ -127,15 +153,22 @@ __attribute__((noreturn)) static void floor_live(int port, int rate_kbit, int ba
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
             fcntl(fd, F_SETFL, O_NONBLOCK);
             (void)!send(fd, head, sizeof head - 1, MSG_NOSIGNAL);
+            if (!ciphers[count]) {
+                ciphers[count] = EVP_CIPHER_CTX_new();
+                EVP_EncryptInit_ex(ciphers[count], EVP_aes_128_gcm(), NULL, key, NULL);
+            }
             fds[count++] = fd;
         }
         if (at + batch > RING)
             at = 0;
-        for (int i = 0; i < count; i++)
-            if (send(fds[i], ring + at, batch, MSG_NOSIGNAL) < 0 && errno != EAGAIN) {
+        for (int i = 0; i < count; i++) {
+            size_t length = sealed ? seal(ciphers[i], ring + at, batch, out) : batch;
+            const char *from = sealed ? out : ring + at;
+            if (send(fds[i], from, length, MSG_NOSIGNAL) < 0 && errno != EAGAIN) {
                 close(fds[i]);
                 fds[i--] = fds[--count];
             }
+        }
         at += batch;
     }
 }
@@ -426,7 +459,9 @@ int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
     if (argc == 5 && strcmp(argv[1], "floor-live") == 0)
-        floor_live(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
+        floor_live(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), false);
+    if (argc == 5 && strcmp(argv[1], "floor-sealed") == 0)
+        floor_live(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), true);
     if (argc == 4 && strcmp(argv[1], "floor-mem") == 0)
         floor_answers(atoi(argv[2]), (size_t)atol(argv[3]), NULL);
     if (argc == 5 && strcmp(argv[1], "floor-file") == 0)

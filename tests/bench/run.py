@@ -252,6 +252,43 @@ def bench_fanout():
                 row("   viewers closed", f"{closed:.0f}", "none", False)
 
 
+def m4s_watch(server, receivers, each, seconds):
+    """So many receiving servers with `each` subscriptions."""
+    tool = os.path.join(os.path.dirname(node.BINARY), "tests", "bench", "m4s_watch")
+    done = subprocess.run(["taskset", "-c", str(min(1, os.cpu_count() - 1)), tool, str(server.port), node.KEY,
+                           "main", str(receivers), str(each), str(seconds), str(server.process.pid)],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return {k: float(v) for k, v in re.findall(r"(\w+)=([\d.]+)", done.stdout)}
+
+
+def bench_fanout_m4s():
+    """The floor is encrypted as the link is, each subscription by itself; beside it the bare one."""
+    video = make_video("1280x720", "4M", 25)
+    server = Node(f'http @PORT@;\ncluster_key "{node.KEY}";\nstream main {{ url file://{video}; }}\n')
+    pin(server.process.pid, 0)
+    wait_for(lambda: server.running("main"), 10, "main")
+    time.sleep(4)
+    for receivers, each in ((1000, 1), (10, 100), (40, 100)):
+        ratios, bare, ours = [], [], []
+        for _ in range(3):
+            lows = []
+            for kind in ("floor-sealed", "floor-live"):
+                base, port = floor(kind, 4300, 40)
+                lows.append(load("watch", port, "/", receivers * each, 4, base.pid)["cpu_us_per_mb"])
+                base.kill()
+                base.wait()
+            ours.append(m4s_watch(server, receivers, each, 4))
+            ratios.append(ours[-1]["cpu_us_per_mb"] / lows[0])
+            bare.append(ours[-1]["cpu_us_per_mb"] / lows[1])
+        ratio = statistics.median(ratios)
+        row(f"live M4S, {receivers} servers with {each} subscriptions, per video frame, CPU per MB",
+            f"{ratio:.2f} x sealed floor, {statistics.median(bare):.2f} x bare "
+            f"({statistics.median(o['cpu_us_per_mb'] for o in ours):.0f} us/MB, "
+            f"{statistics.median(o['mbit'] for o in ours) / 1000:.1f} Gbit/s)", "at most 1.35 x sealed",
+            ratio <= 1.35)
+
+
 def bench_hls():
     video = make_video("1280x720", "4M", 25)
     server = Node(f"http @PORT@;\nstream main {{ url file://{video}; "
@@ -405,7 +442,8 @@ def main():
     node.BINARY = os.path.abspath(arguments.binary)
     folder = tempfile.mkdtemp(prefix="sluice-bench-")
     LOAD = os.path.join(folder, "load")
-    subprocess.run(["gcc", "-O2", "-o", LOAD, os.path.join(HERE, "load.c")], check=True)
+    subprocess.run(["gcc", "-O2", "-o", LOAD, os.path.join(HERE, "load.c"), "-lcrypto"],
+                   check=True)
     for name, function in list(globals().items()):
         if name.startswith("bench_") and (not arguments.words or
                                           any(w in name for w in arguments.words)):
