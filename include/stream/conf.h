@@ -20,7 +20,7 @@ struct input_option {
 struct input_conf {
     char *url; // owned; as written, with secrets
     unsigned option_count;
-    struct input_option option[INPUT_OPTIONS_MAX];
+    struct input_option *option; // owned; at most INPUT_OPTIONS_MAX
 };
 
 // Minutes of the UTC day, [from, to); to is 1440 at most. Below `from` it wraps midnight.
@@ -56,7 +56,7 @@ struct stream_conf {
     char name[STREAM_NAME_MAX];
     char *title; // owned, NULL when absent
     unsigned input_count;
-    struct input_conf input[STREAM_INPUTS_MAX]; // in failover order
+    struct input_conf *input; // owned; in failover order, at most STREAM_INPUTS_MAX
     struct dvr_conf dvr;
     struct cache_conf cache;
     int64_t segment_duration_us; // 1..15 s; STREAM_SEGMENT_DURATION_US
@@ -83,6 +83,11 @@ void stream_conf_fini(struct stream_conf *conf);
 void stream_conf_copy(struct stream_conf *to,
                       const struct stream_conf *from); // `to` is overwritten
 bool stream_conf_equal(const struct stream_conf *a, const struct stream_conf *b);
+// One more at the end; not more than there may be. Borrowed until the next one.
+struct input_conf *stream_conf_add_input(struct stream_conf *conf, const char *url);
+void input_conf_add_option(struct input_conf *input, const char *key, const char *value);
+void input_conf_fini(struct input_conf *input);
+void input_conf_copy(struct input_conf *to, const struct input_conf *from); // `to` is overwritten
 bool input_conf_equal(const struct input_conf *a, const struct input_conf *b);
 // Value of an option on the input's line, or NULL.
 const char *input_conf_get(const struct input_conf *input, const char *key);

@@ -15,18 +15,14 @@
 static void add_input(struct stream_conf *conf, const struct cluster_source *source,
                       const char *name)
 {
-    struct input_conf *input = &conf->input[conf->input_count++];
     char url[512], path[400];
     bool v6 = strchr(source->conf.host, ':') != NULL;
     (void)url_encode(name, path, sizeof path);
     (void)text_format(url, sizeof url, "%s://%s%s%s:%u/%s", source->conf.m4s ? "m4s" : "m4f",
                       v6 ? "[" : "", source->conf.host, v6 ? "]" : "", source->conf.port, path);
-    input->url = mem_strdup(url);
-    if (source->conf.cluster_key) {
-        input->option_count = 1;
-        input->option[0].key = mem_strdup("cluster_key");
-        input->option[0].value = mem_strdup(source->conf.cluster_key);
-    }
+    struct input_conf *input = stream_conf_add_input(conf, url);
+    if (source->conf.cluster_key)
+        input_conf_add_option(input, "cluster_key", source->conf.cluster_key);
 }
 
 // The stream that the sources' offers of this name come to. False: nobody offers it.

@@ -237,8 +237,7 @@ static void read_input_option(struct conf_reading *reading, const struct conf_no
         bad_word(reading, node, number, "no more options", "");
     } else {
         const char *value = word[length] ? word + length + 1 : "true";
-        struct input_option *option = &input->option[input->option_count++];
-        *option = (struct input_option){mem_strdup(key), mem_strdup(value)};
+        input_conf_add_option(input, key, value);
         conf_node_arg_place(node, number, &place);
         if (strcmp(key, "cluster_key") == 0 && link_key_is_weak(value))
             conf_warning(reading->problems, &place,
@@ -268,9 +267,8 @@ static void set_input(struct conf_reading *reading, const struct conf_option *op
         scheme_expected(url, expected, sizeof(expected), suggestion, sizeof(suggestion));
         bad_word(reading, node, 0, expected, suggestion);
     } else {
-        struct input_conf *input = &stream->input[stream->input_count++];
+        struct input_conf *input = stream_conf_add_input(stream, url);
         size_t errors = reading->problems->errors;
-        *input = (struct input_conf){.url = mem_strdup(url)};
         for (unsigned i = 1; i < conf_node_args(node); i++)
             read_input_option(reading, node, i, protocol, input);
         if (reading->problems->errors == errors && protocol->check &&

@@ -66,19 +66,46 @@ void stream_conf_init(struct stream_conf *conf)
     dvr_conf_init(&conf->dvr);
 }
 
-static void input_conf_fini(struct input_conf *input)
+void input_conf_fini(struct input_conf *input)
 {
     mem_free(input->url);
     for (unsigned i = 0; i < input->option_count; i++) {
         mem_free(input->option[i].key);
         mem_free(input->option[i].value);
     }
+    mem_free(input->option);
+    *input = (struct input_conf){0};
+}
+
+void input_conf_add_option(struct input_conf *input, const char *key, const char *value)
+{
+    ENSURE(input->option_count < INPUT_OPTIONS_MAX);
+    input->option = mem_resize(input->option, (input->option_count + 1) * sizeof *input->option);
+    input->option[input->option_count++] =
+        (struct input_option){.key = mem_strdup(key), .value = mem_strdup(value)};
+}
+
+void input_conf_copy(struct input_conf *to, const struct input_conf *from)
+{
+    *to = (struct input_conf){.url = copy_text(from->url)};
+    for (unsigned i = 0; i < from->option_count; i++)
+        input_conf_add_option(to, from->option[i].key, from->option[i].value);
+}
+
+struct input_conf *stream_conf_add_input(struct stream_conf *conf, const char *url)
+{
+    ENSURE(conf->input_count < STREAM_INPUTS_MAX);
+    conf->input = mem_resize(conf->input, (conf->input_count + 1) * sizeof *conf->input);
+    struct input_conf *input = &conf->input[conf->input_count++];
+    *input = (struct input_conf){.url = mem_strdup(url)};
+    return input;
 }
 
 void stream_conf_fini(struct stream_conf *conf)
 {
     for (unsigned i = 0; i < conf->input_count; i++)
         input_conf_fini(&conf->input[i]);
+    mem_free(conf->input);
     mem_free(conf->title);
     mem_free(conf->cache.path);
     dvr_conf_fini(&conf->dvr);
@@ -91,14 +118,9 @@ void stream_conf_copy(struct stream_conf *to, const struct stream_conf *from)
     to->title = copy_text(from->title);
     dvr_conf_copy(&to->dvr, &from->dvr);
     to->cache.path = copy_text(from->cache.path);
-    for (unsigned i = 0; i < from->input_count; i++) {
-        struct input_conf *input = &to->input[i];
-        input->url = copy_text(input->url);
-        for (unsigned k = 0; k < input->option_count; k++) {
-            input->option[k].key = copy_text(input->option[k].key);
-            input->option[k].value = copy_text(input->option[k].value);
-        }
-    }
+    to->input = from->input_count ? mem_alloc(from->input_count * sizeof *to->input) : NULL;
+    for (unsigned i = 0; i < from->input_count; i++)
+        input_conf_copy(&to->input[i], &from->input[i]);
 }
 
 bool input_conf_equal(const struct input_conf *a, const struct input_conf *b)

@@ -44,13 +44,10 @@ static void on_retry(void *arg)
 static struct source *source_new(struct stream *stream, unsigned number)
 {
     struct source *source = mem_alloc(sizeof *source);
-    struct stream_conf one = {.input_count = 1, .input = {stream->conf->input[number]}};
-    struct stream_conf copy;
     source->magic = SOURCE_MAGIC;
     source->stream = stream;
     source->number = number;
-    stream_conf_copy(&copy, &one);
-    source->input = copy.input[0];
+    input_conf_copy(&source->input, &stream->conf->input[number]);
     timeout_init(&source->retry, stream->owner->loop, on_retry, source);
     source->backoff = (struct backoff){.base_us = RETRY_BASE_US, .most_us = RETRY_MOST_US};
     return source;
@@ -78,8 +75,7 @@ static void source_free(struct source **source)
     source_stop_engine(gone);
     timeout_stop(&gone->retry);
     loop_defer_cancel(gone->stream->owner->loop, &gone->ending);
-    struct stream_conf conf = {.input_count = 1, .input = {gone->input}};
-    stream_conf_fini(&conf);
+    input_conf_fini(&gone->input);
     mem_free(gone);
 }
 

@@ -343,8 +343,7 @@ static void begin_life(void)
         struct stream_conf conf;
         stream_conf_init(&conf);
         (void)text_format(conf.name, sizeof conf.name, "cam%u", i);
-        conf.input[0].url = mem_strdup("test://a");
-        conf.input_count = 1;
+        (void)stream_conf_add_input(&conf, "test://a");
         conf.is_static = true;
         conf.segment_duration_us = 4 * US_PER_S;
         conf.source_timeout_us = 20 * US_PER_S;

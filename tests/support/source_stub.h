@@ -119,6 +119,8 @@ static inline struct source *stub_new(struct loop *loop, const char *url)
 
 static inline void stub_option(struct source *source, const char *key, const char *value)
 {
+    source->input.option = mem_resize(source->input.option, (source->input.option_count + 1) *
+                                                                sizeof(struct input_option));
     struct input_option *option = &source->input.option[source->input.option_count++];
     option->key = mem_strdup(key);
     option->value = mem_strdup(value);
@@ -149,6 +151,7 @@ static inline void stub_free(struct source **source)
         mem_free(gone->input.option[i].key);
         mem_free(gone->input.option[i].value);
     }
+    mem_free(gone->input.option);
     mem_free(gone);
 }
 

@@ -183,8 +183,7 @@ static inline void room_open_plain(const char *name)
     room.archives->fstab = "/nowhere/fstab";
     stream_conf_init(&room.conf);
     (void)text_copy(room.conf.name, sizeof room.conf.name, name);
-    room.conf.input[0].url = mem_strdup("test://a");
-    room.conf.input_count = 1;
+    (void)stream_conf_add_input(&room.conf, "test://a");
     room.conf.is_static = true;
     room.conf.segment_duration_us = ROOM_SEGMENT_PICTURES * 40000LL;
     room.conf.source_timeout_us = 0;

@@ -80,7 +80,7 @@ static void open_server(void)
     stream_conf_init(&conf);
     snprintf(conf.name, sizeof conf.name, "site/main");
     conf.is_static = false;
-    conf.input[conf.input_count++].url = mem_strdup("far://there");
+    (void)stream_conf_add_input(&conf, "far://there");
     assert_int_equal(stream_create(room.env.streams, &conf, &room.stream), 0);
     stream_conf_fini(&conf);
     cache_attach(room.caches, room.stream, &room.conf);

@@ -103,7 +103,7 @@ static struct stream *own(struct server *server, const char *name, const char *t
     snprintf(conf.name, sizeof conf.name, "%s", name);
     conf.title = title ? mem_strdup(title) : NULL;
     conf.is_static = false;
-    conf.input[conf.input_count++].url = mem_strdup("test://camera");
+    (void)stream_conf_add_input(&conf, "test://camera");
     assert_int_equal(stream_create(server->site.env.streams, &conf, &stream), 0);
     stream_conf_fini(&conf);
     return stream;

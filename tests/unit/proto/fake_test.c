@@ -87,8 +87,7 @@ static void rig_init(struct rig *rig, const char *url)
     stream_conf_init(&conf);
     snprintf(conf.name, sizeof(conf.name), "main");
     conf.is_static = true;
-    conf.input_count = 1;
-    conf.input[0].url = mem_strdup(url);
+    (void)stream_conf_add_input(&conf, url);
     assert_int_equal(stream_create(rig->streams, &conf, &rig->stream), 0);
     stream_conf_fini(&conf);
     sink_open(&rig->sink, rig->stream, &events, rig);
@@ -270,20 +269,15 @@ static void fake_check_legal_line_is_understood(void **state)
         struct fake_h264_options options;
         char why[200] = "";
 
-        if (cases[i].key) {
-            input.option_count = 1;
-            input.option[0].key = mem_strdup(cases[i].key);
-            input.option[0].value = mem_strdup(cases[i].value);
-        }
+        if (cases[i].key)
+            input_conf_add_option(&input, cases[i].key, cases[i].value);
         assert_int_equal(fake_options_read(&input, &options, why, sizeof(why)), 0);
         assert_int_equal(options.width, cases[i].width);
         assert_int_equal(options.height, cases[i].height);
         assert_int_equal(options.fps, cases[i].fps);
         assert_int_equal(options.bitrate, cases[i].bitrate);
         assert_int_equal(options.gop_frames, cases[i].gop_frames);
-        mem_free(input.url);
-        mem_free(input.option[0].key);
-        mem_free(input.option[0].value);
+        input_conf_fini(&input);
     }
 }
 

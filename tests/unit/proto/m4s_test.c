@@ -502,9 +502,8 @@ static void m4s_better_input_comes_back_under_its_own_segment_names(void **state
     stream_conf_init(&conf);
     snprintf(conf.name, sizeof conf.name, "main");
     conf.segment_duration_us = 2 * US_PER_S;
-    conf.input[0].url = mem_strdup("m4s://there:8888/main");
-    conf.input[1].url = mem_strdup("hand://spare");
-    conf.input_count = 2;
+    (void)stream_conf_add_input(&conf, "m4s://there:8888/main");
+    (void)stream_conf_add_input(&conf, "hand://spare");
     assert_int_equal(stream_create(pair.here.env.streams, &conf, &pair.to), 0);
     stream_conf_fini(&conf);
     link_net_run(&pair.net, 0);

@@ -34,7 +34,7 @@ static inline struct stream *pair_stream(struct site *site, const char *name, co
     conf.segment_duration_us = 2 * US_PER_S;
     conf.clients_timeout_us = 5 * US_PER_S;
     conf.is_static = is_static;
-    conf.input[conf.input_count++].url = mem_strdup(url);
+    (void)stream_conf_add_input(&conf, url);
     assert_int_equal(stream_create(site->env.streams, &conf, &stream), 0);
     stream_conf_fini(&conf);
     return stream;

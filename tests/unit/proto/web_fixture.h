@@ -52,7 +52,7 @@ static inline void web_open(struct web *web, const struct protocol *protocol, bo
     conf.segment_duration_us = 2 * US_PER_S;
     conf.segment_count = 3;
     conf.is_static = is_static;
-    conf.input[conf.input_count++].url = mem_strdup("hand://main");
+    (void)stream_conf_add_input(&conf, "hand://main");
     assert_int_equal(stream_create(web->env.streams, &conf, &web->stream), 0);
     stream_conf_fini(&conf);
     memory_history_init(&web->memory, web->loop);

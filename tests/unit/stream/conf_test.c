@@ -10,11 +10,8 @@ static struct stream_conf make(void)
     snprintf(conf.name, sizeof(conf.name), "yard/gate");
     conf.title = mem_strdup("The gate");
     conf.dvr.path[conf.dvr.path_count++] = mem_strdup("/storage");
-    conf.input_count = 1;
-    conf.input[0].url = mem_strdup("rtsp://user:secret@camera/h264");
-    conf.input[0].option_count = 1;
-    conf.input[0].option[0].key = mem_strdup("rtp");
-    conf.input[0].option[0].value = mem_strdup("udp");
+    input_conf_add_option(stream_conf_add_input(&conf, "rtsp://user:secret@camera/h264"), "rtp",
+                          "udp");
     return conf;
 }
 

@@ -74,7 +74,7 @@ static struct stream_conf fixture_conf(const char *name, unsigned inputs)
     for (unsigned i = 0; i < inputs; i++) {
         char url[32];
         snprintf(url, sizeof url, "test://%c", 'a' + i);
-        conf.input[conf.input_count++].url = mem_strdup(url);
+        (void)stream_conf_add_input(&conf, url);
     }
     return conf;
 }
