@@ -430,14 +430,14 @@ def bench_loop():
 
 def bench_recording():
     """From a file, which is paced by the server itself, and from a camera (gst-rtsp-server)."""
-    video = make_video("1280x720", "4M", 25, seconds=60)
+    video = make_video("1280x720", "4M", 25, seconds=90)
     count = 10
 
     def measure(what, url):
         lines = "".join(f"stream v{n} {{ url {url}; dvr @DIR@/dvr; }}\n" for n in range(count))
         server = Node(f"http @PORT@;\n{lines}")
         wait_for(lambda: all(server.running(f"v{n}") for n in range(count)), 20, "all run")
-        time.sleep(5)
+        time.sleep(34)  # the windows are full: memory is used again, not asked for anew
         pid = server.process.pid
         before = sum(server.stats(f"v{n}")["bytes_in"] for n in range(count))
         spent, began = cpu_s(pid), time.monotonic()
