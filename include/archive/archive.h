@@ -77,6 +77,18 @@ MUST_USE int archive_switch(struct stream *stream, bool on);
 void archive_locks(const struct stream *stream,
                    void (*lock)(void *arg, int64_t from_us, int64_t to_us), void *arg);
 
+// A path that archives record to.
+struct disk_stats {
+    const char *path;                 // borrowed
+    const char *problem;              // reason name, NULL when well
+    uint64_t total_bytes, free_bytes; // of its file system, seen within the last 20 s; 0: not yet
+    uint64_t queued_bytes;            // of all its streams, waiting to be written
+    int64_t silent_us; // what waits longest for an answer of the disk has waited so long
+    unsigned streams;  // that have it in their list
+};
+// Each one in turn: start with *cursor = 0; false at the end.
+bool archives_next_disk(const struct archives *archives, unsigned *cursor, struct disk_stats *out);
+
 // False when the stream has no archive on disk here.
 bool archive_get_stats(const struct stream *stream, struct archive_stats *out);
 

@@ -182,6 +182,30 @@ static int64_t silence_us(const struct disk *disk, bool *busy)
     return most_us;
 }
 
+bool archives_next_disk(const struct archives *archives, unsigned *cursor, struct disk_stats *out)
+{
+    unsigned at = 0;
+    LIST_FOREACH(&archives->disks, it, after)
+    {
+        const struct disk *disk = LIST_OWNER(it, struct disk, node);
+        bool busy;
+        if (at++ < *cursor)
+            continue;
+        *out = (struct disk_stats){
+            .path = disk->path,
+            .problem = disk->problem == REASON_NONE ? NULL : reason_name(disk->problem),
+            .total_bytes = disk->total_bytes,
+            .free_bytes = disk->free_bytes,
+            .queued_bytes = disk->queued_bytes,
+            .silent_us = silence_us(disk, &busy),
+            .streams = disk->users,
+        };
+        (*cursor)++;
+        return true;
+    }
+    return false;
+}
+
 static void on_probed(void *arg, const struct file_result *result)
 {
     struct disk *disk = arg;

@@ -30,6 +30,7 @@ struct disk {
     uint64_t queued_bytes;                 // of its recorders
     bool checking;                         // the fill of the disk was asked for
     uint64_t total_bytes, unchecked_bytes; // size, 0 not known; written since it was asked for
+    uint64_t free_bytes;                   // then
     enum reason problem;
     bool must_be_mounted; // the word `mounted`
     bool looking, looked; // a look is under way; there was one

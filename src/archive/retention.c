@@ -211,6 +211,7 @@ static void on_usage(void *arg, const struct file_result *result)
     uint64_t freed = 0; // not yet taken off permille
     struct archive *archive;
     disk->total_bytes = figures[0];
+    disk->free_bytes = figures[1];
     if (!oldest_known(disk))
         return; // at the next tick
     while ((archive = oldest_on(disk, &fill))) {

@@ -10,6 +10,7 @@
 #include "base/json_write.h"
 #include "base/text.h"
 #include "base/writer.h"
+#include "archive/archive.h"
 #include "archive/cache.h"
 #include "cluster/cluster.h"
 #include "http/http.h"
@@ -228,11 +229,46 @@ static void handle_caches(void *arg, struct http_request *request)
     api_respond(request, 200, &out);
 }
 
+// ---- disks --------------------------------------------------------------------------------------
+
+static void handle_disks(void *arg, struct http_request *request)
+{
+    const struct server *server = arg;
+    struct disk_stats stats;
+    struct writer out;
+    struct json json;
+    unsigned cursor = 0;
+    writer_init(&out, 512);
+    json_init(&json, &out);
+    json_object_begin(&json);
+    json_key(&json, "disks");
+    json_array_begin(&json);
+    while (archives_next_disk(server->archives, &cursor, &stats)) {
+        json_object_begin(&json);
+        json_key_text(&json, "path", stats.path);
+        json_key_text(&json, "status", stats.problem ? "error" : "running");
+        json_key_text(&json, "problem", stats.problem);
+        if (stats.total_bytes) {
+            json_key_int(&json, "total", (int64_t)stats.total_bytes);
+            json_key_int(&json, "used", (int64_t)(stats.total_bytes - stats.free_bytes));
+            json_key_int(&json, "free", (int64_t)stats.free_bytes);
+        }
+        json_key_int(&json, "queued", (int64_t)stats.queued_bytes);
+        json_key_int(&json, "silent_ms", stats.silent_us / US_PER_MS);
+        json_key_int(&json, "streams", stats.streams);
+        json_object_end(&json);
+    }
+    json_array_end(&json);
+    json_object_end(&json);
+    api_respond(request, 200, &out);
+}
+
 const struct http_route api_server_routes[] = {
     {"/streamer/api/v3/config/stats", HTTP_GET, handle_stats},
     {"/streamer/api/v3/monitoring/liveness", HTTP_GET, handle_liveness},
     {"/streamer/api/v3/monitoring/readiness", HTTP_GET, handle_readiness},
     {"/streamer/api/v3/cluster/sources", HTTP_GET, handle_sources},
     {"/streamer/api/v3/caches", HTTP_GET, handle_caches},
+    {"/streamer/api/v3/disks", HTTP_GET, handle_disks},
     {NULL, 0, NULL},
 };

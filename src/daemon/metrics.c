@@ -169,6 +169,22 @@ static void print_archive_up(const struct metric *metric)
     }
 }
 
+static void print_disk_up(const struct metric *metric)
+{
+    unsigned cursor = 0;
+    struct disk_stats stats;
+    while (archives_next_disk(metric->server->archives, &cursor, &stats))
+        sample_uint(metric, (const char *const[]){"path", stats.path, NULL}, !stats.problem);
+}
+
+static void print_disk(const struct metric *metric)
+{
+    unsigned cursor = 0;
+    struct disk_stats stats;
+    while (archives_next_disk(metric->server->archives, &cursor, &stats))
+        sample_field(metric, (const char *const[]){"path", stats.path, NULL}, &stats);
+}
+
 static void print_cache(const struct metric *metric)
 {
     unsigned cursor = 0;
@@ -338,6 +354,7 @@ static void print_started(const struct metric *metric)
 
 #define OF_STREAM(field, kind) print_stream, offsetof(struct stream_stats, field), kind
 #define OF_ARCHIVE(field, kind) print_archive, offsetof(struct archive_stats, field), kind
+#define OF_DISK(field) print_disk, offsetof(struct disk_stats, field), 'l'
 #define OF_CACHE(field) print_cache, offsetof(struct cache_stats, field), 'l'
 #define OF_LINK(field, kind) print_link, offsetof(struct link_stats, field), kind
 #define OF_HTTP(field, kind) print_http, offsetof(struct http_stats, field), kind
@@ -385,6 +402,10 @@ static const struct family families[] = {
     {"sluice_archive_queued_bytes", "gauge", "Waiting for the disk.",
      OF_ARCHIVE(bytes_queued, 'l')},
 
+    {"sluice_disk_up", "gauge", "Whether what archives record to works.", WHOLE(print_disk_up)},
+    {"sluice_disk_total_bytes", "gauge", "Of its file system.", OF_DISK(total_bytes)},
+    {"sluice_disk_free_bytes", "gauge", "Of its file system.", OF_DISK(free_bytes)},
+    {"sluice_disk_queued_bytes", "gauge", "Waiting to be written.", OF_DISK(queued_bytes)},
     {"sluice_cache_bytes", "gauge", "Kept of other servers' archives.", OF_CACHE(bytes)},
     {"sluice_cache_segments", "gauge", "Kept of other servers' archives.", OF_CACHE(segments)},
     {"sluice_cache_hits", "counter", "Segments, or their heads, given from the cache.",

@@ -75,6 +75,10 @@ def status(server, name, begin, end):
                       check=200).json[0]
 
 
+def the_disk(server):
+    return server.get("/streamer/api/v3/disks", check=200).json["disks"][0]
+
+
 def holes(server, name, begin, end):
     return status(server, name, begin, end)["holes"]
 
@@ -108,11 +112,17 @@ def test_hung_disk_delays_nobody_and_its_hole_says_so():
             most_mb = max(most_mb, rss_mb(source))
             assert newest_age(source) < 5 and newest_age(receiver) < 5
         assert info(source, "large")["problem"] == "disk_slow", info(source, "large")
+        told = the_disk(source)
+        assert told["problem"] == "disk_slow" and told["silent_ms"] > 10000, told
+        assert told["queued"] > 20 << 20 and told["streams"] == 2, told
+        assert source.metric_sum("sluice_disk_up", path=disk.path) == 0
         disk.set()
         over = time.time()
         before = written(source), written(source, "large")
         wait_for(lambda: written(source) > before[0] + 10 and written(source, "large") > before[1] + 4,
                  60, "it goes on")
+        wait_for(lambda: the_disk(source)["problem"] is None, 20, "the disk is well")
+        assert the_disk(source)["used"] > 0 and the_disk(source)["free"] > 0
         answers.ends = True
         for viewer, who in zip(viewers, ("source", "receiver")):
             without, during = viewer.p99(calm, hung), viewer.p99(hung, over)
