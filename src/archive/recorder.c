@@ -32,7 +32,10 @@
 #define HOUR_US (3600 * US_PER_S)
 #define UTC_MAX_US 253402300800000000LL // the year 10000: names have four digits
 
-enum { ITEM_BYTES = 256 }; // what an item without media is counted as
+enum {
+    ITEM_BYTES = 256,   // what an item without media is counted as
+    ROLL_SPREAD_S = 60, // with the longest segment no file reaches beyond what hours.c assumes
+};
 
 struct write_item {
     struct list_node node;
@@ -278,7 +281,8 @@ static bool must_roll(const struct recorder *recorder, const struct write_item *
     const struct place *place = archive_write_place(recorder->archive);
     if (place && place != volume->place)
         return true;
-    if (recorder->roll || item->info.utc_start_us / HOUR_US != volume->start_us / HOUR_US)
+    if (recorder->roll ||
+        item->info.utc_start_us >= recorder_roll_us(recorder->archive->name, volume->start_us))
         return true;
     if (volume->tracks != item->tracks && (volume->index->generation != item->info.generation ||
                                            !tracks_equal(volume->tracks, item->tracks)))
@@ -493,6 +497,13 @@ static void on_sync(void *arg)
     struct recorder *recorder = arg;
     if (recorder->volume)
         volume_sync(recorder->volume);
+}
+
+int64_t recorder_roll_us(const char *name, int64_t start_us)
+{
+    int64_t phase_us = crc32c(0, name, strlen(name)) % ROLL_SPREAD_S * US_PER_S;
+    int64_t since_us = start_us - phase_us;
+    return (since_us < 0 ? 0 : since_us / HOUR_US + 1) * HOUR_US + phase_us;
 }
 
 int64_t recorder_sync_in_us(const char *name, int64_t every_us, int64_t at_us)

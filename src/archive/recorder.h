@@ -66,6 +66,10 @@ void recorder_close(struct recorder *recorder); // as much, then the file is fin
 bool recorder_idle(const struct recorder *recorder);
 // A failed write may be tried again at once: there is room now.
 void recorder_retry(struct recorder *recorder);
+// UTC from which on a file that begins at start_us takes no more segments: in the minute after its
+// hour, each stream at a moment of its own, so that a disk with a thousand streams does not end and
+// begin as many files at once.
+int64_t recorder_roll_us(const char *name, int64_t start_us);
 // Until a stream's next moment to sync: multiples of the interval, shifted by its name, so that a
 // disk with many streams is not asked for everything at once.
 int64_t recorder_sync_in_us(const char *name, int64_t every_us, int64_t at_us);

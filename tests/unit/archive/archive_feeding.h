@@ -37,6 +37,18 @@ static void room_settle(void)
 }
 
 // Virtual time goes on, with what is due in it.
+// To so long before the hour file of now ends.
+static inline void room_before_roll(int64_t before_us)
+{
+    clock_advance_test(recorder_roll_us("cam", utc_us()) - before_us - utc_us());
+}
+
+// To a time from which on there is the same file for an hour.
+static inline void room_after_roll(void)
+{
+    clock_advance_test(recorder_roll_us("cam", utc_us()) - utc_us());
+}
+
 static inline void room_wait(int64_t duration_us)
 {
     int64_t end = now_us() + duration_us;

@@ -230,6 +230,7 @@ static void disk_unmounted_while_recording_is_left(void **state)
     room_open_plain("cam");
     assert_int_equal(mkdir(path_of("disk"), 0755), 0);
     file_faults_mount(path_of("disk"), 77);
+    room_after_roll();
     room_attach_disks("disk", NULL);
     room_record(3);
     unsigned there = room_hours_on(0);

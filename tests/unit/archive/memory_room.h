@@ -180,11 +180,11 @@ static inline void another_life(void)
     room_reconnect(US_PER_S);
 }
 
-// Five seconds before one o'clock.
+// Five seconds before another hour file begins.
 static inline void scenario_begin(struct memory_disk *disk, uint64_t seed)
 {
     memory_room_open(disk, seed);
-    clock_advance_test(3595 * US_PER_S);
+    room_before_roll(5 * US_PER_S);
 }
 
 #endif

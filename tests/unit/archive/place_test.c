@@ -7,7 +7,7 @@ static void record_hour(void)
 {
     room_record(2);
     room_lose();
-    room_reconnect(3600 * US_PER_S);
+    room_reconnect(3660 * US_PER_S); // it is another hour for each stream
 }
 
 static void place_files_of_all_are_one_past(void **state)

@@ -24,14 +24,14 @@ static void recorder_hour_rolls_without_a_gap(void **state)
 {
     (void)state;
     room_open_plain("cam");
-    clock_advance_test(3595 * US_PER_S); // five seconds before one o'clock
+    room_before_roll(5 * US_PER_S);
     room_attach();
     room_settle();
     room_record(6);
     struct files *files = room_files(".mp4");
     assert_int_equal(files->count, 2);
-    assert_true(text_ends(files->path[0], "/cam/2026/01/01/005955.mp4"));
-    assert_true(text_ends(files->path[1], "/cam/2026/01/01/010001.mp4"));
+    assert_true(text_ends(files->path[0], "/cam/2026/01/01/000023.mp4"));
+    assert_true(text_ends(files->path[1], "/cam/2026/01/01/000029.mp4"));
     assert_known(room_read_all(), 0, 6);
     struct got *ranges = room_ranges(0, INT64_MAX / 2);
     assert_int_equal(ranges->ranges, 1);
@@ -163,12 +163,30 @@ static void recorder_syncs_of_many_streams_are_spread(void **state)
     }
 }
 
+static void recorder_rolls_of_many_streams_are_spread_over_a_minute(void **state)
+{
+    (void)state;
+    unsigned in_second[60] = {0};
+    for (unsigned i = 0; i < 1000; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "site/camera-%u", i);
+        int64_t roll_us = recorder_roll_us(name, 7 * 3600 * US_PER_S + 61 * US_PER_S);
+        assert_int_equal(recorder_roll_us(name, roll_us), roll_us + 3600 * US_PER_S);
+        int64_t after_us = roll_us - 8 * 3600 * US_PER_S;
+        assert_true(after_us >= 0 && after_us < 60 * US_PER_S);
+        in_second[after_us / US_PER_S]++;
+    }
+    for (unsigned i = 0; i < 60; i++)
+        assert_true(in_second[i] >= 4 && in_second[i] <= 34); // 17 each when even
+}
+
 // ---- a disk that is slow, full, or broken ------------------------------------------------------
 
 static void recorder_hung_disk_sheds_within_bounds_and_goes_on(void **state)
 {
     (void)state;
     room_open();
+    room_after_roll();
     room_record(2);
     room.picture_bytes = 200000; // 40 Mbit/s
     file_faults_hold(FAULT_WRITE, true);
@@ -337,6 +355,7 @@ static void recorder_short_writes_change_nothing(void **state)
 }
 
 TEST_MAIN(TEST(recorder_writes_each_part_within_its_turn), TEST(recorder_hour_rolls_without_a_gap),
+          TEST(recorder_rolls_of_many_streams_are_spread_over_a_minute),
           TEST(recorder_new_tracks_begin_a_new_file),
           TEST(recorder_attached_in_the_middle_takes_the_segment_whole),
           TEST(recorder_lost_input_ends_the_segment),

@@ -13,7 +13,7 @@ static void record_hours(unsigned hours)
     for (unsigned i = 0; i < hours; i++) {
         room_record(1);
         room_lose();
-        room_reconnect(3600 * US_PER_S);
+        room_reconnect(3660 * US_PER_S);
     }
 }
 

@@ -208,6 +208,7 @@ static void tree_retention_waits_for_the_oldest(void **state)
 static void record_a_day(void)
 {
     room_open();
+    room_after_roll();
     room_record(3);
     room_lose();
     room_reconnect(20 * US_PER_S);

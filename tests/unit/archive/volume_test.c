@@ -20,6 +20,7 @@ static void volume_index_follows_the_sync(void **state)
 {
     (void)state;
     room_open();
+    room_after_roll();
     file_faults_hold(FAULT_SYNC, true);
     for (unsigned i = 0; i < 30 * 25; i++) {
         room_push_picture();
@@ -46,6 +47,7 @@ static void volume_syncs_every_ten_seconds_when_there_is_something(void **state)
 {
     (void)state;
     room_open();
+    room_after_roll();
     for (unsigned i = 0; i < 60; i++) {
         room_push(25);
         room_settle();
