@@ -34,6 +34,7 @@ struct cache_stats {
     uint64_t damaged, refused; // files that were not what was written; segments not kept: slow disk
     uint64_t errors;           // of the disk
     bool ready;                // what is there is known
+    bool unmounted;            // another file system than its own is there: it is not used
 };
 // Each one in turn: start with *cursor = 0; false at the end.
 bool caches_next(const struct caches *caches, unsigned *cursor, struct cache_stats *out);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cache_priv.h"
+#include "disk.h"
 #include "format/cmaf.h"
 #include "stream/stream.h"
 
@@ -129,7 +130,7 @@ void cached_add(struct cached_stream *stream, struct cached **more, size_t count
     }
 }
 
-void cache_remove(struct cached *cached)
+static void forget(struct cached *cached)
 {
     struct cached_stream *stream = cached->stream;
     size_t at = index_of(cached);
@@ -137,9 +138,52 @@ void cache_remove(struct cached *cached)
     stream->count--;
     list_remove(&stream->cache->kept, &cached->node);
     stream->cache->bytes -= file_bytes(cached);
-    stream->cache->stats.removed++;
-    remove_file(cached);
     mem_free(cached);
+}
+
+void cache_remove(struct cached *cached)
+{
+    cached->stream->cache->stats.removed++;
+    remove_file(cached);
+    forget(cached);
+}
+
+static void forget_all(struct cache *cache)
+{
+    LIST_FOREACH(&cache->kept, it, after)
+    {
+        struct cached *cached = LIST_OWNER(it, struct cached, node);
+        if (!cached->writing)
+            forget(cached);
+    }
+}
+
+bool cache_is_mounted(struct cache *cache, const struct file_result *look)
+{
+    uint64_t device[2]; // under the path, and of "/"
+    if (look->err != 0 || !look->data || look->data->length < sizeof device) {
+        cache_failed(cache, look->os_error);
+        return false;
+    }
+    memcpy(device, look->data->data, sizeof device);
+    size_t mount = (size_t)look->value;
+    bool is = mount >= cache->mount && disk_is_its_own(mount, device, cache->belongs, false);
+    bool other = is && cache->mount != 0 && cache->device != device[0];
+    if (is == cache->unmounted || other) {
+        if (is)
+            log_info(cache->log_name, other ? "the disk is another one" : "used again");
+        else
+            log_error(cache->log_name, "not used reason=unmounted");
+        cache->unmounted = !is;
+        forget_all(cache);
+        if (is && !cache->scan)
+            cache_scan_start(cache);
+    }
+    if (is) {
+        cache->mount = mount;
+        cache->device = device[0];
+    }
+    return is;
 }
 
 void cache_make_room(struct cache *cache, uint64_t bytes)
@@ -169,6 +213,8 @@ static void on_ageing(void *arg)
             cache_remove(cached);
     }
     cache_make_room(cache, 0);
+    if (cache->unmounted && !cache->scan)
+        cache_scan_start(cache);
     timeout_start(&cache->ageing, AGEING_US);
 }
 
@@ -201,7 +247,7 @@ static void write_end(struct cache_write *write, const struct file_result *resul
     struct cache *cache = write->cache;
     write->cached->writing = false;
     file_close(&write->file);
-    if (!result) { // the queue is full
+    if (!result) { // the queue is full, or nothing is mounted
         cache->stats.refused++;
         cache_remove(write->cached);
     } else if (result->err != 0) {
@@ -222,6 +268,19 @@ static void on_written(void *arg, const struct file_result *result)
     write_end(arg, result);
 }
 
+static void on_open(void *arg, const struct file_result *result);
+
+// Nothing is written behind a mount that is not there.
+static void on_look(void *arg, const struct file_result *result)
+{
+    struct cache_write *write = arg;
+    char path[CACHE_PATH_ROOM];
+    cache_file_path(write->cached, path);
+    if (!cache_is_mounted(write->cache, result) ||
+        !file_open(write->cache->writes, path, O_WRONLY | O_CREAT | O_TRUNC, 0644, on_open, write))
+        write_end(write, NULL);
+}
+
 static void on_open(void *arg, const struct file_result *result)
 {
     struct cache_write *write = arg;
@@ -239,8 +298,9 @@ void cache_keep(struct cached_stream *stream, struct segment *segment)
     struct file_stats queue;
     cache->stats.misses++;
     file_queue_stats(cache->writes, &queue);
-    if (cache->scan || cache_paused(cache) || queue.bytes_queued > CACHE_QUEUE_BYTES_MAX ||
-        !bytes || (cache->size_bytes && bytes->bytes > cache->size_bytes / 2)) {
+    if (cache->scan || cache->unmounted || cache_paused(cache) ||
+        queue.bytes_queued > CACHE_QUEUE_BYTES_MAX || !bytes ||
+        (cache->size_bytes && bytes->bytes > cache->size_bytes / 2)) {
         cache->stats.refused++;
         return;
     }
@@ -258,15 +318,13 @@ void cache_keep(struct cached_stream *stream, struct segment *segment)
         mem_free(cached); // two asked for it at once
     } else {
         struct cache_write *write = mem_alloc(sizeof *write);
-        char path[CACHE_PATH_ROOM];
         cache_make_room(cache, bytes->bytes);
         cached_add(stream, &cached, 1);
         *write = (struct cache_write){.cache = cache, .cached = cached};
         chain_add_range(&write->bytes, bytes, 0, bytes->bytes);
         chain_add(&write->bytes, tail, 0, tail->length);
         list_append(&cache->writing, &write->node);
-        cache_file_path(cached, path);
-        if (!file_open(cache->writes, path, O_WRONLY | O_CREAT | O_TRUNC, 0644, on_open, write))
+        if (!file_mount(cache->writes, cache->path, on_look, write))
             write_end(write, NULL);
     }
     buf_unref(&init);
@@ -335,6 +393,7 @@ struct caches *caches_new(struct loop *loop)
 {
     struct caches *caches = mem_alloc(sizeof *caches);
     caches->loop = loop;
+    caches->fstab = "/etc/fstab";
     list_init(&caches->caches);
     return caches;
 }
@@ -392,6 +451,7 @@ bool caches_next(const struct caches *caches, unsigned *cursor, struct cache_sta
         out->bytes = cache->bytes;
         out->segments = cache->kept.count;
         out->ready = !cache->scan;
+        out->unmounted = cache->unmounted;
         (*cursor)++;
         return true;
     }

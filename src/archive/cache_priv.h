@@ -49,6 +49,10 @@ struct cache {
     struct list waiting;     // struct cache_request: until the scan, or a writing, is over
     struct cache_scan *scan; // under way
     uint64_t bytes;
+    bool unmounted;          // as a look said: nothing is kept, or written there
+    size_t belongs;          // length of the mount point that fstab names for it, 0 none
+    size_t mount;            // and of the one it had when it was seen first; 0 not seen
+    uint64_t device;         // then
     int64_t paused_until_us; // monotonic: the disk failed
     struct timeout ageing;
     struct cache_stats stats; // the counters
@@ -56,6 +60,7 @@ struct cache {
 
 struct caches {
     struct loop *loop;
+    const char *fstab; // its path: tests have another
     struct list caches;
 };
 
@@ -73,6 +78,9 @@ void cache_remove(struct cached *cached); // with its file
 void cache_make_room(struct cache *cache, uint64_t bytes);
 void cache_failed(struct cache *cache, int os_error);
 bool cache_paused(const struct cache *cache);
+// What file_mount says of its path: true when the file system that belongs there is there, as it
+// was. Else nothing is known to be there any more, and it is scanned again when it is back.
+bool cache_is_mounted(struct cache *cache, const struct file_result *look);
 // cache_scan.c: what is there. cache->scan is NULL when it is over.
 void cache_scan_start(struct cache *cache);
 void cache_scan_stop(struct cache *cache);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What is on the disk of a cache when the server starts: folder by folder, hours in their order, so
-// that what was fetched first is found first. A listing is a worker's; a turn of the loop takes the
-// names of one folder (an hour of one stream).
+// What is on the disk of a cache when the server starts, or when the disk is there again: folder by
+// folder, hours in their order, so that what was fetched first is found first. A listing is a
+// worker's; a turn of the loop takes the names of one folder (an hour of one stream).
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +10,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cache_priv.h"
+#include "fstab_parse.h"
+
+enum { FSTAB_BYTES_MAX = 1 << 20 };
 
 struct cache_scan {
     struct cache *cache;
@@ -38,8 +41,9 @@ static void end(struct cache_scan *scan)
 {
     struct cache *cache = scan->cache;
     cache_scan_stop(cache);
-    log_info(cache->log_name, "ready segments=%zu bytes=%llu", cache->kept.count,
-             (unsigned long long)cache->bytes);
+    if (!cache->unmounted)
+        log_info(cache->log_name, "ready segments=%zu bytes=%llu", cache->kept.count,
+                 (unsigned long long)cache->bytes);
     cache_make_room(cache, 0);
     cache_requests_wake(cache);
 }
@@ -142,11 +146,36 @@ static void on_hours(void *arg, const struct file_result *result)
     step(scan);
 }
 
+static void under_way(struct cache_scan *scan, struct file_op *op)
+{
+    scan->op = op;
+    if (!op)
+        end(scan);
+}
+
 static void ask(struct cache_scan *scan, const char *path, file_done_fn done)
 {
-    scan->op = file_list(scan->cache->reads, path, done, scan);
-    if (!scan->op)
+    under_way(scan, file_list(scan->cache->reads, path, done, scan));
+}
+
+static void on_mount(void *arg, const struct file_result *result)
+{
+    struct cache_scan *scan = arg;
+    scan->op = NULL;
+    if (cache_is_mounted(scan->cache, result))
+        ask(scan, scan->cache->path, on_hours);
+    else
         end(scan);
+}
+
+static void on_fstab(void *arg, const struct file_result *result)
+{
+    struct cache_scan *scan = arg;
+    struct cache *cache = scan->cache;
+    scan->op = NULL;
+    if (result->err == 0 && result->data)
+        cache->belongs = fstab_mount_point(buf_bytes(result->data), cache->path);
+    under_way(scan, file_mount(cache->reads, cache->path, on_mount, scan));
 }
 
 static void step(struct cache_scan *scan)
@@ -178,5 +207,6 @@ void cache_scan_start(struct cache *cache)
     struct cache_scan *scan = mem_alloc(sizeof *scan);
     cache->scan = scan;
     scan->cache = cache;
-    ask(scan, cache->path, on_hours);
+    under_way(scan,
+              file_read_whole(cache->reads, cache->owner->fstab, FSTAB_BYTES_MAX, on_fstab, scan));
 }

@@ -211,7 +211,10 @@ static void handle_caches(void *arg, struct http_request *request)
     while (caches_next(server->caches, &cursor, &stats)) {
         json_object_begin(&json);
         json_key_text(&json, "path", stats.path);
-        json_key_text(&json, "status", stats.ready ? "running" : "opening");
+        json_key_text(&json, "status",
+                      stats.unmounted ? "unmounted"
+                      : stats.ready   ? "running"
+                                      : "opening");
         json_key_int(&json, "bytes", (int64_t)stats.bytes);
         json_key_int(&json, "segments", (int64_t)stats.segments);
         json_key_int(&json, "hits", (int64_t)stats.hits);

@@ -407,6 +407,82 @@ static void cache_taken_away_and_given_again(void **state)
     end();
 }
 
+static unsigned files_there(void)
+{
+    glob_t found;
+    char pattern[256];
+    snprintf(pattern, sizeof pattern, "%s/*/*/*.seg", room.path);
+    unsigned count = glob(pattern, 0, NULL, &found) == 0 ? (unsigned)found.gl_pathc : 0;
+    if (count)
+        globfree(&found);
+    return count;
+}
+
+static void cache_unmounted_is_not_written_and_found_again(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(mkdir(room.path, 0755), 0);
+    file_faults_install();
+    file_faults_mount(room.path, 77);
+    restart();
+    add_far(0, 4);
+    (void)look(0, 2, HISTORY_WHOLE);
+    assert_int_equal(stats().segments, 2);
+    assert_false(stats().unmounted);
+
+    file_faults_mount(NULL, 0);
+    struct reader reader = look(2, 4, HISTORY_WHOLE);
+
+    assert_int_equal(reader.count, 2);
+    assert_true(stats().unmounted);
+    assert_int_equal(stats().segments, 0);
+    assert_int_equal(files_there(), 2);
+    loop_fixture_run(room.loop, 60 * US_PER_S);
+    settle();
+    assert_int_equal(look(0, 4, HISTORY_WHOLE).count, 4);
+    assert_int_equal(files_there(), 2);
+
+    file_faults_mount(room.path, 77);
+    loop_fixture_run(room.loop, 11 * US_PER_S);
+    settle();
+    assert_false(stats().unmounted);
+    unsigned given = room.far.given;
+    assert_int_equal(look(0, 2, HISTORY_WHOLE).count, 2);
+    assert_int_equal(room.far.given, given);
+    end();
+    file_faults_remove();
+}
+
+static void cache_named_in_fstab_waits_for_its_mount(void **state)
+{
+    (void)state;
+    char fstab[200];
+    begin();
+    assert_int_equal(mkdir(room.path, 0755), 0);
+    snprintf(fstab, sizeof fstab, "%s/fstab", room.folder.path);
+    FILE *out = fopen(fstab, "w");
+    assert_non_null(out);
+    fprintf(out, "/dev/sdx %s ext4 defaults 0 2\n", room.path);
+    fclose(out);
+    struct cache_conf none = {0};
+    cache_attach(room.caches, room.stream, &none);
+    close_server();
+    struct cache_conf kept = room.conf;
+    room.conf = none;
+    open_server();
+    room.caches->fstab = fstab;
+    room.conf = kept;
+    cache_attach(room.caches, room.stream, &room.conf);
+    add_far(0, 2);
+
+    assert_int_equal(look(0, 2, HISTORY_WHOLE).count, 2);
+
+    assert_true(stats().unmounted);
+    assert_int_equal(files_there(), 0);
+    end();
+}
+
 TEST_MAIN(TEST(cache_second_look_costs_no_uplink), TEST(cache_waits_for_what_is_being_written),
           TEST(cache_survives_a_restart_and_a_link_that_is_down),
           TEST(cache_heals_a_file_that_is_damaged),
@@ -414,4 +490,6 @@ TEST_MAIN(TEST(cache_second_look_costs_no_uplink), TEST(cache_waits_for_what_is_
           TEST(cache_bounded_by_size_drops_what_was_fetched_first),
           TEST(cache_bounded_by_age_forgets),
           TEST(cache_on_a_disk_that_refuses_means_fetching_again),
-          TEST(cache_taken_away_and_given_again))
+          TEST(cache_taken_away_and_given_again),
+          TEST(cache_unmounted_is_not_written_and_found_again),
+          TEST(cache_named_in_fstab_waits_for_its_mount))
