@@ -175,7 +175,8 @@ static void read_templates(struct conf_reading *reading, const struct conf_node 
         struct conf_stream *scratch = mem_alloc(sizeof(*scratch));
         struct template *template = mem_alloc(sizeof(*template));
         stream_conf_init(&scratch->conf);
-        struct conf_owners owners = {.stream = &scratch->conf, .dvr_at = &scratch->dvr_at};
+        struct conf_owners owners = {
+            .stream = &scratch->conf, .dvr_at = &scratch->dvr_at, .cache_at = &scratch->cache_at};
         template->node = block;
         template->bad = !read_block(reading, block, CONF_TEMPLATE, &owners);
         stream_free(scratch);
@@ -200,7 +201,8 @@ static void read_streams(struct conf_reading *reading, const struct conf_node *r
         text_copy(stream->conf.name, sizeof(stream->conf.name), name);
         conf_node_place(block, &stream->at);
         stream->at = place_kept(conf, stream->at);
-        struct conf_owners owners = {.stream = &stream->conf, .dvr_at = &stream->dvr_at};
+        struct conf_owners owners = {
+            .stream = &stream->conf, .dvr_at = &stream->dvr_at, .cache_at = &stream->cache_at};
         if (!read_block(reading, block, CONF_STREAM, &owners)) {
             conf_leave_out(conf, stream);
             continue;
@@ -210,6 +212,8 @@ static void read_streams(struct conf_reading *reading, const struct conf_node *r
                          "found stream '%s' without an input, expected at least one", name);
         if (stream->conf.dvr.path_count > 0)
             stream->dvr_at = place_kept(conf, stream->dvr_at);
+        if (stream->conf.cache.path)
+            stream->cache_at = place_kept(conf, stream->cache_at);
         conf->stream[conf->stream_count++] = stream;
     }
     map_free(&seen);
@@ -262,8 +266,10 @@ static bool read_source(struct conf_reading *reading, const struct conf_node *bl
     source_conf_init(&source->conf);
     conf_node_arg_place(block, number, &source->at);
     source->at = place_kept(conf, source->at);
-    struct conf_owners owners = {
-        .stream = &source->conf.defaults, .source = &source->conf, .dvr_at = &source->dvr_at};
+    struct conf_owners owners = {.stream = &source->conf.defaults,
+                                 .source = &source->conf,
+                                 .dvr_at = &source->dvr_at,
+                                 .cache_at = &source->cache_at};
     bool fine = read_source_url(reading, block, number, &source->conf) &&
                 read_block(reading, block, CONF_SOURCE, &owners);
     char key[URL_TEXT_MAX];
@@ -280,6 +286,8 @@ static bool read_source(struct conf_reading *reading, const struct conf_node *bl
     }
     if (source->conf.defaults.dvr.path_count > 0)
         source->dvr_at = place_kept(conf, source->dvr_at);
+    if (source->conf.defaults.cache.path)
+        source->cache_at = place_kept(conf, source->cache_at);
     conf->source = mem_resize(conf->source, (conf->source_count + 1) * sizeof(conf->source[0]));
     conf->source[conf->source_count++] = source;
     return true;

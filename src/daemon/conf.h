@@ -22,12 +22,12 @@ struct conf_listen {
 
 struct conf_stream {
     struct stream_conf conf; // remote is false; templates are applied
-    struct conf_place at, dvr_at;
+    struct conf_place at, dvr_at, cache_at;
 };
 
 struct conf_source {
     struct source_conf conf;
-    struct conf_place at, dvr_at;
+    struct conf_place at, dvr_at, cache_at;
 };
 
 struct conf {
@@ -66,12 +66,14 @@ struct conf_paths {
     } * item;
     size_t count;
 };
-// The different paths of conf without those that `known` (may be NULL) uses already.
+// The different paths of dvr and cache lines of conf without those that `known` (may be NULL) uses
+// already.
 void conf_paths_init(struct conf_paths *paths, const struct conf *conf, const struct conf *known);
 void conf_paths_fini(struct conf_paths *paths);
 // Asks the disk. Touches nothing else: may run in a worker thread.
 void conf_paths_check(struct conf_paths *paths);
-// Leaves out the streams and sources that have paths of which none can be used.
+// Leaves out the streams and sources whose dvr has paths of which none can be used. A cache that
+// cannot be used is said, and is no reason to leave anything out.
 void conf_paths_apply(const struct conf_paths *paths, struct conf *conf,
                       struct conf_problems *problems);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Archive paths of a configuration: asked of the disk once each, and what hangs on a bad one.
+// Paths of archives and caches of a configuration: asked of the disk once each, and what hangs on a
+// bad one.
 #include <string.h>
 
 #include "archive/archive.h"
@@ -7,21 +8,28 @@
 #include "base/mem.h"
 #include "conf.h"
 
-static void paths_know(struct conf_paths *paths, struct map *seen, const struct dvr_conf *dvr)
+static void paths_know(struct map *seen, const struct stream_conf *conf)
 {
-    for (unsigned i = 0; i < dvr->path_count; i++)
-        map_set(seen, dvr->path[i], paths);
+    for (unsigned i = 0; i < conf->dvr.path_count; i++)
+        map_set(seen, conf->dvr.path[i], seen);
+    if (conf->cache.path)
+        map_set(seen, conf->cache.path, seen);
 }
 
-static void paths_add(struct conf_paths *paths, struct map *seen, const struct dvr_conf *dvr)
+static void add(struct conf_paths *paths, struct map *seen, const char *path, bool mounted)
 {
-    for (unsigned i = 0; i < dvr->path_count; i++) {
-        if (map_set(seen, dvr->path[i], paths))
-            continue;
-        paths->item = mem_resize(paths->item, (paths->count + 1) * sizeof(paths->item[0]));
-        paths->item[paths->count++] =
-            (struct conf_path){.path = mem_strdup(dvr->path[i]), .mounted = dvr->mounted};
-    }
+    if (map_set(seen, path, seen))
+        return;
+    paths->item = mem_resize(paths->item, (paths->count + 1) * sizeof(paths->item[0]));
+    paths->item[paths->count++] = (struct conf_path){.path = mem_strdup(path), .mounted = mounted};
+}
+
+static void paths_add(struct conf_paths *paths, struct map *seen, const struct stream_conf *conf)
+{
+    for (unsigned i = 0; i < conf->dvr.path_count; i++)
+        add(paths, seen, conf->dvr.path[i], conf->dvr.mounted);
+    if (conf->cache.path)
+        add(paths, seen, conf->cache.path, false);
 }
 
 void conf_paths_init(struct conf_paths *paths, const struct conf *conf, const struct conf *known)
@@ -29,13 +37,13 @@ void conf_paths_init(struct conf_paths *paths, const struct conf *conf, const st
     struct map *seen = map_new();
     *paths = (struct conf_paths){0};
     for (unsigned i = 0; known && i < known->stream_count; i++)
-        paths_know(paths, seen, &known->stream[i]->conf.dvr);
+        paths_know(seen, &known->stream[i]->conf);
     for (unsigned i = 0; known && i < known->source_count; i++)
-        paths_know(paths, seen, &known->source[i]->conf.defaults.dvr);
+        paths_know(seen, &known->source[i]->conf.defaults);
     for (unsigned i = 0; i < conf->stream_count; i++)
-        paths_add(paths, seen, &conf->stream[i]->conf.dvr);
+        paths_add(paths, seen, &conf->stream[i]->conf);
     for (unsigned i = 0; i < conf->source_count; i++)
-        paths_add(paths, seen, &conf->source[i]->conf.defaults.dvr);
+        paths_add(paths, seen, &conf->source[i]->conf.defaults);
     map_free(&seen);
 }
 
@@ -98,12 +106,34 @@ static bool path_bad(const struct conf_paths *paths, const struct dvr_conf *dvr,
     return bad > 0 && bad == dvr->path_count;
 }
 
+// A cache is only a cache: what it cannot keep is fetched again.
+static void say_cache(const struct conf_paths *paths, const struct cache_conf *cache,
+                      const struct conf_place *at, struct conf_problems *problems)
+{
+    for (size_t i = 0; cache->path && i < paths->count; i++) {
+        const struct conf_path *item = &paths->item[i];
+        if (strcmp(item->path, cache->path) != 0)
+            continue;
+        if (item->waits)
+            conf_warning(problems, at,
+                         "found nothing mounted at cache path '%s', expected the file system that "
+                         "belongs there (it is not used before)",
+                         item->path);
+        else if (!item->usable)
+            conf_warning(problems, at,
+                         "found cache path '%s', expected a folder that can be found or made, and "
+                         "written (%s)",
+                         item->path, item->why);
+    }
+}
+
 void conf_paths_apply(const struct conf_paths *paths, struct conf *conf,
                       struct conf_problems *problems)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < conf->stream_count; i++) {
         struct conf_stream *stream = conf->stream[i];
+        say_cache(paths, &stream->conf.cache, &stream->cache_at, problems);
         if (path_bad(paths, &stream->conf.dvr, &stream->dvr_at, problems))
             conf_leave_out(conf, stream);
         else
@@ -113,6 +143,7 @@ void conf_paths_apply(const struct conf_paths *paths, struct conf *conf,
     kept = 0;
     for (unsigned i = 0; i < conf->source_count; i++) {
         struct conf_source *source = conf->source[i];
+        say_cache(paths, &source->conf.defaults.cache, &source->cache_at, problems);
         if (path_bad(paths, &source->conf.defaults.dvr, &source->dvr_at, problems)) {
             conf->bad_source = true;
             source_conf_fini(&source->conf);

@@ -360,6 +360,7 @@ static void set_option(struct conf_reading *reading, const struct conf_option *o
             set_input(reading, option, node, owners->stream);
         break;
     case CONF_TYPE_CACHE:
+        conf_node_place(node, owners->cache_at);
         set_cache(reading, option, node, field);
         break;
     case CONF_TYPE_DVR:

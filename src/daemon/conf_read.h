@@ -18,7 +18,7 @@ struct conf_owners {
     struct conf *file;
     struct stream_conf *stream;
     struct source_conf *source;
-    struct conf_place *dvr_at; // where the dvr line stands
+    struct conf_place *dvr_at, *cache_at; // where these lines stand
     bool skip_inputs;
 };
 

@@ -647,6 +647,35 @@ static void conf_paths_apply_goes_on_with_the_disks_that_work(void **state)
     conf_problems_fini(&problems);
 }
 
+static void conf_paths_bad_cache_is_a_warning(void **state)
+{
+    (void)state;
+    struct conf *conf = fixture_read("http 80;\n"
+                                     "stream a { input fake://fake; cache /bad/; }\n"
+                                     "source d:1 { dvr /good;\n  cache /bad 2d; }\n"
+                                     "source e:1 { cache /good 1G; }\n");
+    struct conf_problems problems = {0};
+    struct conf_paths paths;
+    conf_paths_init(&paths, conf, NULL);
+    assert_int_equal(paths.count, 2);
+    assert_string_equal(paths.item[0].path, "/bad");
+    text_copy(paths.item[0].why, sizeof(paths.item[0].why), "no room");
+    paths.item[1].usable = true;
+
+    conf_paths_apply(&paths, conf, &problems);
+
+    assert_string_equal(fixture_lines(&problems),
+                        "a.conf:2:31: warning: found cache path '/bad', expected a folder that can "
+                        "be found or made, and written (no room)\n"
+                        "a.conf:4:3: warning: found cache path '/bad', expected a folder that can "
+                        "be found or made, and written (no room)\n");
+    assert_int_equal(conf->stream_count, 1);
+    assert_int_equal(conf->source_count, 2);
+    conf_paths_fini(&paths);
+    conf_free(&conf);
+    conf_problems_fini(&problems);
+}
+
 // What is not mounted is neither touched nor left out: the recorder waits for it.
 static void conf_paths_unmounted_is_a_warning(void **state)
 {
@@ -770,6 +799,6 @@ TEST_MAIN(TEST(conf_read_mistake_is_told_exactly), TEST(conf_read_secret_in_a_mi
           TEST(conf_parse_includes_finds_them_all), TEST(conf_parse_cfg_gives_the_same_tree),
           TEST(conf_read_cfg_mistake_is_told), TEST(conf_paths_apply_leaves_out_what_cannot_record),
           TEST(conf_paths_apply_goes_on_with_the_disks_that_work),
-          TEST(conf_paths_unmounted_is_a_warning), TEST(conf_dump_is_effective_and_masked),
-          TEST(conf_dump_reads_back_the_same), TEST(conf_help_is_the_manual),
-          TEST(conf_samples_are_right_and_complete))
+          TEST(conf_paths_bad_cache_is_a_warning), TEST(conf_paths_unmounted_is_a_warning),
+          TEST(conf_dump_is_effective_and_masked), TEST(conf_dump_reads_back_the_same),
+          TEST(conf_help_is_the_manual), TEST(conf_samples_are_right_and_complete))
