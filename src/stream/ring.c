@@ -61,7 +61,7 @@ static void grow_keys(struct ring *ring)
     ring->key_first = 0;
 }
 
-void ring_append(struct ring *ring, struct frame *frame, int64_t dts_us, bool leading_key)
+void ring_append(struct ring *ring, struct frame *frame, int64_t came_us, bool leading_key)
 {
     while (ring->count &&
            (ring->count >= RING_FRAMES_MAX || ring->bytes + frame->length > RING_BYTES_MAX))
@@ -77,13 +77,13 @@ void ring_append(struct ring *ring, struct frame *frame, int64_t dts_us, bool le
             grow_keys(ring);
         uint32_t at = (ring->key_first + ring->key_count++) & (ring->key_capacity - 1);
         ring->keys[at].seq = frame->seq;
-        ring->keys[at].dts_us = dts_us;
+        ring->keys[at].came_us = came_us;
     }
     // The first GOP goes once the second has lasted a while.
     while (ring->key_count > 1) {
         uint32_t second = (ring->key_first + 1) & (ring->key_capacity - 1);
-        int64_t since_us = dts_us - ring->keys[second].dts_us;
-        if (since_us >= 0 && since_us < RING_BEFORE_KEY_US)
+        int64_t since_us = came_us - ring->keys[second].came_us;
+        if (since_us < RING_BEFORE_KEY_US)
             break;
         uint64_t keep = ring->keys[second].seq;
         while (ring->base < keep)

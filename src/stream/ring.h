@@ -19,15 +19,16 @@ struct ring {
     uint64_t bytes; // payload held
     struct {
         uint64_t seq;
-        int64_t dts_us;
+        int64_t came_us;
     } * keys; // key_capacity entries, a power of two, used as a ring from key_first
     uint32_t key_capacity, key_first, key_count;
 };
 
 void ring_init(struct ring *ring);
 void ring_fini(struct ring *ring);
-// Gives frame->seq and holds a reference. leading_key: a key frame of the leading track.
-void ring_append(struct ring *ring, struct frame *frame, int64_t dts_us, bool leading_key);
+// Gives frame->seq and holds a reference. came_us: monotonic; decode times jump when a clock is
+// set. leading_key: a key frame of the leading track.
+void ring_append(struct ring *ring, struct frame *frame, int64_t came_us, bool leading_key);
 struct frame *ring_get(const struct ring *ring, uint64_t seq); // NULL when not held
 static inline uint64_t ring_end(const struct ring *ring)
 {

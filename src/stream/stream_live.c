@@ -177,7 +177,8 @@ static void note_frame(struct stream *stream, struct frame *frame, unsigned lead
 {
     struct live *live = stream->live;
     int64_t dts_us = ticks_to_us(frame->dts, live->tracks[0]->track[frame->track].timescale);
-    ring_append(&live->ring, frame, dts_us, frame->track == leading && frame_is_key(frame));
+    ring_append(&live->ring, frame, frame->arrived_us,
+                frame->track == leading && frame_is_key(frame));
     stream->stats.frames_in++;
     stream->stats.bytes_in += frame->length;
     stream->stats.last_frame_us = frame->arrived_us;
@@ -187,11 +188,12 @@ static void note_frame(struct stream *stream, struct frame *frame, unsigned lead
 }
 
 // The segment that the frames which follow are from. Joined again in the very segment that was
-// left, the far server repeats frames that are here; in any other one everything is new.
+// left, the far server repeats frames that are here; in any other one everything is new. So is
+// everything where time goes back from one segment to the next: the far clock was set.
 static void reach(struct live *live, const struct segment_info *info)
 {
-    if (live->rejoining &&
-        (live->reached_number != info->number || live->reached_utc_us != info->utc_start_us))
+    bool same = live->reached_number == info->number && live->reached_utc_us == info->utc_start_us;
+    if ((live->rejoining && !same) || info->utc_start_us < live->reached_utc_us)
         forget_pushed(live);
     live->rejoining = false;
     live->reached_number = info->number;

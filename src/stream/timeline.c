@@ -11,6 +11,10 @@
 #define DRIFT_DEADBAND_US 100000LL
 #define DRIFT_STEP_US (DRIFT_WINDOW_US * 500 / 1000000) // 500 ppm of the window
 #define LATE_US (10 * 1000000LL)
+// Of a wall clock that was set: less is drift. A stream without a key frame for so long goes along
+// without one.
+#define CLOCK_SET_US (10 * 1000000LL)
+#define CLOCK_WAIT_US (15 * 1000000LL)
 // A step back smaller than this is pressed flat; a larger one re-anchors the track.
 #define FLAT_US 500000LL
 
@@ -128,11 +132,55 @@ static void note_floor(struct timeline *timeline, int64_t out_us)
         timeline->floor_us = out_us;
 }
 
+// ---- the wall clock was set --------------------------------------------------------------------
+
+static void look_at_clock(struct timeline *timeline, int64_t mono_us, int64_t wall_us)
+{
+    int64_t clock_us = wall_us - mono_us, set_us = clock_us - timeline->clock_us;
+    if (timeline->clock_known && (set_us > CLOCK_SET_US || set_us < -CLOCK_SET_US)) {
+        if (timeline->set_us == 0)
+            timeline->set_since_us = mono_us;
+        timeline->set_us += set_us;
+    }
+    timeline->clock_known = true;
+    timeline->clock_us = clock_us;
+}
+
+// Everything is as if the clock had always been what it is now.
+static void go_along(struct timeline *timeline)
+{
+    int64_t by_us = timeline->set_us;
+    timeline->set_us = 0;
+    timeline->offset_us += by_us;
+    timeline->floor_us += by_us;
+    timeline->run_floor_us += by_us;
+    timeline->window_from_us = 0;
+    for (unsigned i = 0; i < TRACKS_MAX; i++) {
+        struct timeline_track *track = &timeline->track[i];
+        track->offset_us += by_us;
+        if (track->started)
+            track->last_out += ticks_from_us(by_us, track->timescale);
+        track->jumped = track->started;
+    }
+}
+
+// Where a segment begins: one that is half of either time would be neither.
+static bool may_go_along(const struct timeline *timeline, const struct frame *frame, bool leading,
+                         int64_t mono_us)
+{
+    return !timeline->anchored ||
+           (leading && (frame_is_key(frame) || mono_us - timeline->set_since_us > CLOCK_WAIT_US));
+}
+
 void timeline_map(struct timeline *timeline, struct frame *frame, uint32_t timescale, bool leading,
                   int64_t mono_us, int64_t wall_us)
 {
     struct timeline_track *track = &timeline->track[frame->track];
     int64_t in = frame->dts, out;
+    look_at_clock(timeline, mono_us, wall_us);
+    if (timeline->set_us != 0 && may_go_along(timeline, frame, leading, mono_us))
+        go_along(timeline);
+    track->timescale = timescale;
     if (!track->started) {
         track_start(timeline, track, ticks_to_us(in, timescale), timescale, wall_us);
         out = in + ticks_from_us(track->offset_us, timescale);
@@ -167,7 +215,7 @@ void timeline_map(struct timeline *timeline, struct frame *frame, uint32_t times
     frame->dts = out;
     int64_t out_us = ticks_to_us(out, timescale);
     note_floor(timeline, out_us);
-    if (leading)
+    if (leading && timeline->set_us == 0)
         steer(timeline, out_us, mono_us, wall_us);
 }
 

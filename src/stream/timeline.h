@@ -3,13 +3,15 @@
 // within each track, whatever the input does. docs/design/time.md is the long version.
 //
 // Invariants:
-//  1. For each track the times given out grow strictly, over all runs of the process.
+//  1. For each track the times given out grow strictly, over all runs of the process, but where the
+//     wall clock was set back.
 //  2. An input that counts well is moved by a constant: its steps come out as they went in.
 //  3. One odd timestamp moves one frame. A new origin is believed when a second frame confirms it.
 //  4. Tracks keep their distance: a new origin found on one track serves the others.
-//  5. The timeline follows the wall clock by at most 500 ppm, never backwards; it jumps ahead only
-//  when
-//     it is more than ten seconds late, and then says DISCONTINUITY.
+//  5. The timeline follows the wall clock by at most 500 ppm; it jumps ahead only when it is more
+//     than ten seconds late, and then says DISCONTINUITY.
+//  6. A wall clock that is set by more than ten seconds takes the timeline with it, either way, at
+//     the next key frame of the leading track; every track then says DISCONTINUITY.
 #ifndef STREAM_TIMELINE_H
 #define STREAM_TIMELINE_H
 
@@ -26,9 +28,10 @@ struct timeline_track {
     int64_t suspect_in; // ticks
     int64_t last_out;   // ticks
     int64_t last_arrival_us;
-    int64_t step;      // usual distance of two frames, ticks; 0 unknown
-    int64_t offset_us; // out = in + offset, in this track
-    bool jumped;       // the next frame gets DISCONTINUITY
+    int64_t step;       // usual distance of two frames, ticks; 0 unknown
+    int64_t offset_us;  // out = in + offset, in this track
+    uint32_t timescale; // of last_out
+    bool jumped;        // the next frame gets DISCONTINUITY
 };
 
 struct timeline {
@@ -38,7 +41,11 @@ struct timeline {
     int64_t run_floor_us;   // that of the run before this one: nothing begins at or below it
     int64_t window_from_us; // drift window, monotonic
     int64_t window_min_us;  // smallest lateness seen in it
-    uint64_t repairs;       // frames that were given another time than they said
+    bool clock_known;
+    int64_t clock_us;     // wall clock minus monotonic when it was last looked at
+    int64_t set_us;       // by how much the wall clock was set and the timeline not yet
+    int64_t set_since_us; // monotonic, when that was noticed
+    uint64_t repairs;     // frames that were given another time than they said
     struct timeline_track track[TRACKS_MAX];
 };
 

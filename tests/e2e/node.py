@@ -69,10 +69,11 @@ class Response:
 
 
 class Node:
-    def __init__(self, config, port=None, folder=None, wait=True, name="node"):
+    def __init__(self, config, port=None, folder=None, wait=True, name="node", environment=None):
         self.port = port or free_port()
         self.folder = folder or tempfile.mkdtemp(prefix="sluice-e2e-")
         self.name = name
+        self.environment = {**ENVIRONMENT, **(environment or {})}
         self.conf = os.path.join(self.folder, f"{name}.conf")
         self.log_path = os.path.join(self.folder, f"{name}.log")
         self.process = None
@@ -89,7 +90,7 @@ class Node:
     def start(self, wait=True):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([BINARY, "-d", "-c", self.conf], stdout=log, stderr=log,
-                                            env=ENVIRONMENT)
+                                            env=self.environment)
         if wait:
             wait_for(self.answers, 15, f"{self.name} answers on port {self.port}")
 

@@ -151,7 +151,9 @@ static void ask(struct asking *asking, struct history *history, const struct que
 static struct question window(const struct hls_past_name *name, int64_t now)
 {
     int64_t to_us = (name->from_s + name->length_s) * US_PER_S;
-    bool open = name->length_s == 0 || to_us > now + US_PER_S;
+    // What lies ahead of now was recorded under a clock that was ahead: nothing will come to it.
+    bool ahead = name->length_s > 0 && name->from_s * US_PER_S > now;
+    bool open = name->length_s == 0 || (to_us > now + US_PER_S && !ahead);
     return (struct question){.from_us = name->from_s * US_PER_S,
                              .to_us = open ? now : to_us,
                              .kind = open ? HLS_EVENT : HLS_VOD};
