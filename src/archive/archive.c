@@ -454,8 +454,7 @@ void archive_detach(struct archives *archives, struct stream *stream)
 struct archives *archives_new(struct loop *loop)
 {
     struct archives *archives = mem_alloc(sizeof *archives);
-    archives->loop = loop;
-    archives->fstab = "/etc/fstab";
+    *archives = (struct archives){.loop = loop, .fstab = "/etc/fstab", .began_us = now_us()};
     list_init(&archives->disks);
     list_init(&archives->archives);
     list_init(&archives->opened);

@@ -38,6 +38,7 @@ struct archives {
     struct kept kept;
     unsigned requests; // of all archives
     const char *fstab; // its path: tests have another
+    int64_t began_us;  // monotonic
     struct timeout retention;
 };
 

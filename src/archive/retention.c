@@ -20,6 +20,10 @@
 #include "volume.h"
 
 #define RETENTION_US (20 * US_PER_S)
+// Without a synchronised clock nothing is too old for so long after the start.
+#define CLOCK_DOUBT_US (3600 * US_PER_S)
+// 2015: what says to be older was recorded before the clock was set, and its age is not known.
+#define DATED_S 1420070400LL
 
 enum {
     FILES_OF_A_LIMIT = 8,  // at least: what goes is then a small part of what is kept
@@ -95,16 +99,21 @@ bool retention_remove(struct archive *archive, struct hour *hour)
 }
 
 // The oldest file that may be removed: not being written, nothing of it locked; of one disk or
-// (NULL) of all; NULL: there is none.
-static struct hour *oldest(struct archive *archive, const struct disk *disk)
+// (NULL) of all, dated `second` or later; NULL: there is none.
+static struct hour *oldest_from(struct archive *archive, const struct disk *disk, int64_t second)
 {
-    for (unsigned i = 0; i < archive->hours.count; i++) {
+    for (unsigned i = hours_from(&archive->hours, second); i < archive->hours.count; i++) {
         struct hour *hour = &archive->hours.hour[i];
         if (!hour->writing && (!disk || archive->place[hour->disk].disk == disk) &&
             !journal_locked(&archive->journal.records, hour->start_us, hour->end_us))
             return hour;
     }
     return NULL;
+}
+
+static struct hour *oldest(struct archive *archive, const struct disk *disk)
+{
+    return oldest_from(archive, disk, INT64_MIN);
 }
 
 static bool takes_part(const struct archive *archive, const struct disk *disk)
@@ -121,11 +130,20 @@ static bool writes_to(const struct archive *archive, const struct disk *disk)
     return archive->recorder.volume && archive->recorder.volume->place->disk == disk;
 }
 
+// A machine without a battery begins in 1970, one with a bad one anywhere, until NTP has come:
+// until then nobody knows how old anything is.
+static bool clock_is_believed(const struct archives *archives)
+{
+    return now_us() - archives->began_us > CLOCK_DOUBT_US || clock_is_synchronised();
+}
+
 static void remove_by_age(struct archive *archive)
 {
     struct hour *hour;
     int64_t limit_us = utc_us() - archive->depth_us;
-    while (archive->depth_us && (hour = oldest(archive, NULL)) && hour->end_us <= limit_us)
+    if (!archive->depth_us || !clock_is_believed(archive->owner))
+        return;
+    while ((hour = oldest_from(archive, NULL, DATED_S)) && hour->end_us <= limit_us)
         if (!retention_remove(archive, hour))
             return;
 }

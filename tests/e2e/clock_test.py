@@ -136,3 +136,54 @@ def test_clock_that_is_set_ahead_by_two_hours():
 
 def test_clock_that_is_set_back_by_two_hours():
     clock_is_set(-7200)
+
+
+def test_source_that_begins_in_1970_and_is_set_right():
+    """A board without a battery: a power cut, a start in 1970, and NTP some seconds later."""
+    clock = Clock()
+    source, receiver = pair_with(clock)
+    viewer = Watcher(receiver)
+    wait_for(lambda: written(source) >= 4, 20, "some segments")
+    source.kill()
+    clock.set(30 - time.time())
+    source.start()
+    began = time.monotonic()
+    viewer.more(25 * 4, 30, "the receiver goes on with frames of 1970")
+    print(f"  the viewer had a hundred pictures {time.monotonic() - began:.1f} s after the start in 1970")
+    wait_for(lambda: written(source) >= 4, 20, "segments of 1970")
+    clock.set(0)
+    viewer.more(25 * 6)
+    viewer.stop()
+    assert not viewer.ended
+    for server in (source, receiver):
+        listed = wait_for(lambda: server.playlist("/main/index.m3u8"), 5, "a playlist")
+        assert abs(begins(listed)[-1] - time.time()) < 5, listed.text
+        segments_decode(server, listed)
+        spans = ranges(server)
+        assert spans[0][0] < 3600 and spans[0][1] - spans[0][0] >= 3, spans
+        assert len(spans) == 3, spans
+        for begin, end in spans:
+            archived = server.playlist(f"/main/archive-{begin}-{end - begin}.m3u8")
+            assert sum(archived.durations) > end - begin - 2.5, archived.text
+            segments_decode(server, archived)
+
+
+def test_leap_second_and_summer_time_change_nothing():
+    """A leap second is a clock that is set back by one (peers.md 2.1 point 7: the local zone is nowhere)."""
+    # Two o'clock and some seconds before summer time begins in Berlin: 2027-03-28 00:59:50 UTC.
+    clock = Clock(datetime.datetime(2027, 3, 28, 0, 59, 50, tzinfo=datetime.timezone.utc).timestamp() -
+                  time.time())
+    source, receiver = pair_with(clock, zone="Europe/Berlin")
+    viewer = Watcher(receiver)
+    wait_for(lambda: clock.now() % 3600 < 60, 20, "the hour that does not exist there")
+    clock.set(clock.seconds - 1)
+    viewer.more(25 * 6)
+    viewer.stop()
+    assert viewer.missed() == 0 and not viewer.ended
+    for server in (source, receiver):
+        spans = ranges(server)
+        assert len(spans) == 1 and spans[0][1] - spans[0][0] > 12, spans
+        listed = server.playlist(f"/main/archive-{spans[0][0]}-{spans[0][1] - spans[0][0]}.m3u8")
+        assert listed.discontinuities == 0, listed.text
+        segments_decode(server, listed)
+    assert len(os.listdir(f"{source.folder}/dvr/main/2027/03/28")) >= 2  # two hours, by UTC

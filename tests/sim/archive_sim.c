@@ -474,6 +474,7 @@ static void run_day(uint64_t seed)
     sim.disk_until = 1000;
     digest_seed_test(sim.random);
     clock_set_test(1000 * US_PER_S, 1767225600 * US_PER_S);
+    clock_set_boot_test(1, true);
     log_set_hook(keep_log, NULL);
     sim.disk = memory_disk_new();
     memory_disk_mount(sim.disk);

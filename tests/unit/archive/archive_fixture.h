@@ -166,6 +166,7 @@ static inline void room_open_plain(const char *name)
 {
     memset(&room, 0, sizeof room);
     room.loop = loop_fixture_new_virtual();
+    clock_set_boot_test(1, true);
     struct timeout any; // its heap of timers is made with the first one
     timeout_init(&any, room.loop, NULL, NULL);
     timeout_start(&any, US_PER_S);

@@ -50,6 +50,50 @@ static void retention_removes_by_age(void **state)
     room_close();
 }
 
+// peers.md 2.1 point 6: a clock that is wrong deletes nothing.
+static void retention_by_age_waits_for_a_clock_that_is_believed(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(6);
+    unsigned before = room_files(".mp4")->count;
+    room.archives->began_us = now_us();
+    clock_set_boot_test(1, false);
+    clock_set_test(now_us(), utc_us() + 400 * 86400 * US_PER_S);
+    set_limits(30 * 86400, 0, 0);
+    room_wait(60 * US_PER_S);
+    assert_int_equal(room_files(".mp4")->count, before);
+    clock_set_test(now_us(), utc_us() - 400 * 86400 * US_PER_S);
+    clock_set_boot_test(1, true);
+    room_wait(60 * US_PER_S);
+    assert_int_equal(room_files(".mp4")->count, before);
+    clock_set_test(now_us(), utc_us() + 31 * 86400 * US_PER_S);
+    room_wait(60 * US_PER_S);
+    assert_true(room_files(".mp4")->count < before);
+    room_close();
+}
+
+// Recorded before the clock was set: dated 1970, and nobody knows how old.
+static void retention_by_age_keeps_what_has_no_date(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(3);
+    int64_t right_us = utc_us() - now_us();
+    clock_set_test(now_us(), 300 * US_PER_S);
+    record_hours(2);
+    clock_set_test(now_us(), now_us() + right_us);
+    record_hours(1);
+    unsigned before = room_files(".mp4")->count, undated = 0;
+    set_limits(1800, 0, 0);
+    room_wait(60 * US_PER_S);
+    assert_true(room_files(".mp4")->count < before);
+    for (unsigned i = 0; i < room_files(".mp4")->count; i++)
+        undated += strstr(room_files(".mp4")->path[i], "/1970/01/01/") != NULL;
+    assert_int_equal(undated, 2);
+    room_close();
+}
+
 static void retention_removes_by_size_and_keeps_the_newest(void **state)
 {
     (void)state;
@@ -288,6 +332,8 @@ static void retention_full_disk_of_locked_files_stops_with_a_reason(void **state
     room_wait(60 * US_PER_S);
     room_align();
     room_record(2);
+    for (int i = 0; i < 10 && room_stats().problem; i++)
+        room_wait(10 * US_PER_S); // the sync that shows it is done by a thread
     assert_null(room_stats().problem);
     room_close();
 }
@@ -373,7 +419,9 @@ TEST_MAIN(TEST(delete_takes_files_and_hides_the_rest),
           TEST(delete_until_the_future_spares_what_is_to_come),
           TEST(retention_keeps_what_is_locked),
           TEST(retention_full_disk_of_locked_files_stops_with_a_reason),
-          TEST(retention_removes_by_age), TEST(retention_removes_by_size_and_keeps_the_newest),
+          TEST(retention_removes_by_age), TEST(retention_by_age_waits_for_a_clock_that_is_believed),
+          TEST(retention_by_age_keeps_what_has_no_date),
+          TEST(retention_removes_by_size_and_keeps_the_newest),
           TEST(retention_removes_empty_folders_up_to_the_stream),
           TEST(retention_file_being_written_is_rolled_first),
           TEST(retention_full_disk_removes_the_oldest_first),
