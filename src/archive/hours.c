@@ -69,7 +69,7 @@ int hours_add(struct hours *hours, struct hour_name name, uint64_t bytes)
     if (hours->count >= ARCHIVE_HOURS_MAX)
         return ERR_LIMIT;
     if (hours->count == hours->capacity) {
-        hours->capacity = hours->capacity ? hours->capacity * 2 : 8;
+        hours->capacity += hours->capacity / 8 + 8; // months of them: twice as many is too much
         hours->hour = mem_resize(hours->hour, hours->capacity * sizeof *hours->hour);
     }
     memmove(hours->hour + at + 1, hours->hour + at, (hours->count - at) * sizeof *hours->hour);
