@@ -422,6 +422,7 @@ static void cache_unmounted_is_not_written_and_found_again(void **state)
 {
     (void)state;
     begin();
+    settle();
     assert_int_equal(mkdir(room.path, 0755), 0);
     file_faults_install();
     file_faults_mount(room.path, 77);
@@ -459,6 +460,7 @@ static void cache_named_in_fstab_waits_for_its_mount(void **state)
     (void)state;
     char fstab[200];
     begin();
+    settle(); // nothing is under way when its queues go
     assert_int_equal(mkdir(room.path, 0755), 0);
     snprintf(fstab, sizeof fstab, "%s/fstab", room.folder.path);
     FILE *out = fopen(fstab, "w");
