@@ -49,6 +49,10 @@ bool archive_path_usable(const char *path, char *why, size_t room);
 // waits.
 bool archive_path_mounted(const char *path, bool must);
 
+// Blocking, the same: names of the streams that have footage below the path, each with a newline
+// behind it, as many as fit into out (room >= 1), and how many these are. May run in a worker.
+unsigned archive_folders(const char *path, char *out, size_t room);
+
 // OPENING: the tree is being listed. FAILED: it cannot be read or written; tried again.
 enum archive_state { ARCHIVE_OPENING, ARCHIVE_READY, ARCHIVE_FAILED };
 

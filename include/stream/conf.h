@@ -66,6 +66,7 @@ struct stream_conf {
     bool is_static;              // kept running; false: on demand
     bool disabled;
     bool remote; // made by a `source`, not by a line of its own
+    bool kept;   // only its archive is left: no line speaks of it any more
 };
 
 #define STREAM_SEGMENT_DURATION_US 4000000LL

@@ -81,12 +81,15 @@ static void update_one(struct cluster *cluster, const char *name)
     struct history_range range;
     uint8_t hops;
     bool archive;
-    if (!remote && streams_get(cluster->env->streams, name))
+    struct stream *local = remote ? NULL : streams_get(cluster->env->streams, name);
+    if (local && !stream_conf(local)->kept)
         return; // a local stream of the same name wins
     if (!gather(cluster, name, &conf, &hops, &archive, &range)) {
         drop(cluster, name);
         return;
     }
+    if (local) // what was recorded of it before: its archive is taken over
+        stream_close(&local, REASON_REPLACED);
     if (remote) {
         stream_configure(remote->stream, &conf);
     } else {

@@ -175,7 +175,7 @@ void api_json_stream(struct json *json, struct stream *stream)
     json_key_text(json, "name", conf->name);
     if (conf->title)
         json_key_text(json, "title", conf->title);
-    json_key_text(json, "named_by", conf->remote ? "remote" : "config");
+    json_key_text(json, "named_by", conf->remote ? "remote" : conf->kept ? "archive" : "config");
     json_key_bool(json, "static", conf->is_static);
     json_key_bool(json, "disabled", conf->disabled);
     json_key_int(json, "segment_duration", conf->segment_duration_us / US_PER_MS);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "cluster/cluster.h"
 #include "http/http.h"
 #include "server.h"
@@ -53,12 +54,36 @@ static void apply_one(struct server *server, const struct stream_conf *conf)
     }
 }
 
+// Nothing speaks of it any more: its archive stays readable, and goes by its age.
+static bool keep_archive(struct stream *stream)
+{
+    const struct stream_conf *conf = stream_conf(stream);
+    struct archive_stats stats;
+    bool known = archive_get_stats(stream, &stats);
+    if (conf->dvr.path_count == 0 || !known || (stats.state == ARCHIVE_READY && stats.files == 0))
+        return false;
+    if (conf->kept)
+        return true;
+    struct stream_conf kept;
+    stream_conf_init(&kept);
+    (void)text_copy(kept.name, sizeof kept.name, conf->name);
+    kept.is_static = false;
+    kept.kept = true;
+    dvr_conf_fini(&kept.dvr);
+    dvr_conf_copy(&kept.dvr, &conf->dvr);
+    log_info(stream_log_name(stream), "removed, its archive is kept");
+    stream_configure(stream, &kept);
+    stream_conf_fini(&kept);
+    return true;
+}
+
 static void close_gone(struct server *server, const struct map *wanted)
 {
     size_t count = 0, cursor = 0;
     struct stream **gone = mem_alloc((streams_count(server->streams) + 1) * sizeof(gone[0]));
     for (struct stream *stream; (stream = streams_next(server->streams, &cursor)) != NULL;) {
-        if (!stream_conf(stream)->remote && !map_get(wanted, stream_name(stream)))
+        if (!stream_conf(stream)->remote && !map_get(wanted, stream_name(stream)) &&
+            !keep_archive(stream))
             gone[count++] = stream;
     }
     for (size_t i = 0; i < count; i++) {
@@ -79,6 +104,11 @@ void apply_streams(struct server *server, const struct conf *conf)
     map_free(&wanted);
     for (unsigned i = 0; i < conf->stream_count; i++)
         apply_one(server, &conf->stream[i]->conf);
+    for (unsigned i = 0; i < conf->kept_count; i++)
+        if (!streams_get(server->streams, conf->kept[i].name)) {
+            log_info("config", "stream=%s has no line, its archive is kept", conf->kept[i].name);
+            apply_one(server, &conf->kept[i]);
+        }
 }
 
 // ---- sources ------------------------------------------------------------------------------------

@@ -6,7 +6,11 @@
 #include "archive/archive.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "conf.h"
+
+// Some ten thousand names of a usual length.
+enum { FOLDERS_ROOM = 256 << 10 };
 
 static void paths_know(struct map *seen, const struct stream_conf *conf)
 {
@@ -16,20 +20,25 @@ static void paths_know(struct map *seen, const struct stream_conf *conf)
         map_set(seen, conf->cache.path, seen);
 }
 
-static void add(struct conf_paths *paths, struct map *seen, const char *path, bool mounted)
+static void add(struct conf_paths *paths, struct map *seen, const char *path, bool mounted,
+                bool folders)
 {
     if (map_set(seen, path, seen))
         return;
     paths->item = mem_resize(paths->item, (paths->count + 1) * sizeof(paths->item[0]));
-    paths->item[paths->count++] = (struct conf_path){.path = mem_strdup(path), .mounted = mounted};
+    paths->item[paths->count++] =
+        (struct conf_path){.path = mem_strdup(path),
+                           .mounted = mounted,
+                           .folders = folders ? mem_alloc(FOLDERS_ROOM) : NULL};
 }
 
-static void paths_add(struct conf_paths *paths, struct map *seen, const struct stream_conf *conf)
+static void paths_add(struct conf_paths *paths, struct map *seen, const struct stream_conf *conf,
+                      bool folders)
 {
     for (unsigned i = 0; i < conf->dvr.path_count; i++)
-        add(paths, seen, conf->dvr.path[i], conf->dvr.mounted);
+        add(paths, seen, conf->dvr.path[i], conf->dvr.mounted, folders);
     if (conf->cache.path)
-        add(paths, seen, conf->cache.path, false);
+        add(paths, seen, conf->cache.path, false, false);
 }
 
 void conf_paths_init(struct conf_paths *paths, const struct conf *conf, const struct conf *known)
@@ -41,16 +50,18 @@ void conf_paths_init(struct conf_paths *paths, const struct conf *conf, const st
     for (unsigned i = 0; known && i < known->source_count; i++)
         paths_know(seen, &known->source[i]->conf.defaults);
     for (unsigned i = 0; i < conf->stream_count; i++)
-        paths_add(paths, seen, &conf->stream[i]->conf);
+        paths_add(paths, seen, &conf->stream[i]->conf, !known);
     for (unsigned i = 0; i < conf->source_count; i++)
-        paths_add(paths, seen, &conf->source[i]->conf.defaults);
+        paths_add(paths, seen, &conf->source[i]->conf.defaults, !known);
     map_free(&seen);
 }
 
 void conf_paths_fini(struct conf_paths *paths)
 {
-    for (size_t i = 0; i < paths->count; i++)
+    for (size_t i = 0; i < paths->count; i++) {
         mem_free(paths->item[i].path);
+        mem_free(paths->item[i].folders);
+    }
     mem_free(paths->item);
     *paths = (struct conf_paths){0};
 }
@@ -61,6 +72,8 @@ void conf_paths_check(struct conf_paths *paths)
         struct conf_path *item = &paths->item[i];
         item->waits = !archive_path_mounted(item->path, item->mounted);
         item->usable = item->waits || archive_path_usable(item->path, item->why, sizeof(item->why));
+        if (item->folders && !item->waits && item->usable)
+            (void)archive_folders(item->path, item->folders, FOLDERS_ROOM);
     }
 }
 
@@ -127,6 +140,64 @@ static void say_cache(const struct conf_paths *paths, const struct cache_conf *c
     }
 }
 
+// ---- streams without a line ---------------------------------------------------------------------
+
+static bool is_longer(const struct dvr_conf *a, const struct dvr_conf *b)
+{
+    return b->path_count == 0 || (b->depth_s != 0 && (a->depth_s == 0 || a->depth_s > b->depth_s));
+}
+
+static void note_longest(const struct dvr_conf *dvr, const char *path, struct dvr_conf *longest)
+{
+    for (unsigned i = 0; i < dvr->path_count; i++)
+        if (strcmp(dvr->path[i], path) == 0 && is_longer(dvr, longest)) {
+            dvr_conf_fini(longest);
+            dvr_conf_copy(longest, dvr);
+            return;
+        }
+}
+
+// Of all lines with this path the one that keeps longest: what nobody speaks of any more is not
+// lost sooner than anything else there.
+static void longest_of(const struct conf *conf, const char *path, struct dvr_conf *longest)
+{
+    dvr_conf_init(longest);
+    for (unsigned i = 0; i < conf->stream_count; i++)
+        note_longest(&conf->stream[i]->conf.dvr, path, longest);
+    for (unsigned i = 0; i < conf->source_count; i++)
+        note_longest(&conf->source[i]->conf.defaults.dvr, path, longest);
+}
+
+static void add_kept(struct conf *conf, const char *name, const char *path)
+{
+    conf->kept = mem_resize(conf->kept, (conf->kept_count + 1) * sizeof conf->kept[0]);
+    struct stream_conf *kept = &conf->kept[conf->kept_count++];
+    stream_conf_init(kept);
+    (void)text_copy(kept->name, sizeof kept->name, name);
+    kept->is_static = false;
+    kept->kept = true;
+    longest_of(conf, path, &kept->dvr);
+}
+
+static void gather_kept(const struct conf_paths *paths, struct conf *conf)
+{
+    struct map *seen = map_new();
+    for (unsigned i = 0; i < conf->stream_count; i++)
+        map_set(seen, conf->stream[i]->conf.name, seen);
+    for (unsigned i = 0; i < conf->bad_stream_count; i++)
+        map_set(seen, conf->bad_stream[i], seen);
+    for (size_t i = 0; i < paths->count; i++) {
+        const char *at = paths->item[i].folders;
+        for (const char *end; at && (end = strchr(at, '\n')); at = end + 1) {
+            char name[STREAM_NAME_MAX];
+            text_copy_n(name, sizeof name, at, (size_t)(end - at));
+            if (!map_set(seen, name, seen))
+                add_kept(conf, name, paths->item[i].path);
+        }
+    }
+    map_free(&seen);
+}
+
 void conf_paths_apply(const struct conf_paths *paths, struct conf *conf,
                       struct conf_problems *problems)
 {
@@ -153,5 +224,6 @@ void conf_paths_apply(const struct conf_paths *paths, struct conf *conf,
         }
     }
     conf->source_count = kept;
+    gather_kept(paths, conf);
     conf_problems_sort(problems);
 }

@@ -107,7 +107,7 @@ static void print_info(const struct metric *metric)
     for (struct stream *stream; (stream = next_stream(metric, &cursor)) != NULL;) {
         const struct stream_conf *conf = stream_conf(stream);
         const char *title = conf->title ? conf->title : "";
-        const char *named_by = conf->remote ? "remote" : "config";
+        const char *named_by = conf->remote ? "remote" : conf->kept ? "archive" : "config";
         sample(metric, "_info",
                (const char *const[]){"stream", conf->name, "title", title, "named_by", named_by,
                                      NULL});

@@ -147,7 +147,7 @@ bool stream_conf_equal(const struct stream_conf *a, const struct stream_conf *b)
            a->segment_duration_us == b->segment_duration_us &&
            a->segment_count == b->segment_count && a->clients_timeout_us == b->clients_timeout_us &&
            a->source_timeout_us == b->source_timeout_us && a->is_static == b->is_static &&
-           a->disabled == b->disabled && a->remote == b->remote;
+           a->disabled == b->disabled && a->remote == b->remote && a->kept == b->kept;
 }
 
 const char *input_conf_get(const struct input_conf *input, const char *key)

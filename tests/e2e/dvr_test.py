@@ -11,7 +11,7 @@ import time
 
 import node
 from fault_disk import own_mounts
-from node import Node, decodes_cleanly, need, probe, wait_for
+from node import Node, decodes_cleanly, need, packets, probe, wait_for
 from sei import stamps
 
 KILLS = 6
@@ -315,3 +315,50 @@ def test_archive_that_vanishes_is_told_and_found_again():
     wait_for(lambda: server.stats("main")["dvr_info"]["segments_written"] > written + 2, 30,
              "it goes on")
     assert server.process.poll() is None
+
+
+def names(server):
+    return {one["name"]: one["named_by"] for one in server.get("/streamer/api/v3/streams", check=200).json["streams"]}
+
+
+def test_archive_of_a_stream_without_a_line_is_kept():
+    """peers.md 2.1 point 4: a camera that is renamed or taken away takes no footage with it."""
+    head = "http @PORT@;\ncluster_key \"a long enough key for tests\";\n"
+    old = "stream yard/old { url fake://fake gop=1; dvr @DIR@/dvr; segment_duration 1; }\n"
+    new = "stream yard/new { url fake://fake gop=1; dvr @DIR@/dvr 7d; segment_duration 1; }\n"
+    server = Node(head + old, name="server")
+    wait_for(lambda: server.stats("yard/old").get("dvr_info", {}).get("segments_written", 0) >= 4, 20, "segments")
+
+    def plays(who):
+        begin = wait_for(lambda: who.get("/yard/old/recording_status.json", check=200).json["yard/old"].get("from"),
+                         5, "what there is")
+        path = os.path.join(server.folder, "old.ts")
+        with open(path, "wb") as out:
+            out.write(who.get(f"/yard/old/archive-{begin}-60.ts", check=200).body)
+        decodes_cleanly(path)
+        assert len(packets(path)) >= 50
+    server.reload(head + new)  # renamed, by a reload
+    wait_for(lambda: names(server) == {"yard/old": "archive", "yard/new": "config"}, 10, "both names")
+    plays(server)
+    wait_for(lambda: server.stats("yard/new").get("dvr_info", {}).get("segments_written", 0) >= 1, 20, "recorded")
+    server.stop()
+    os.makedirs(f"{server.folder}/dvr/no/archive/at/all")
+    server.start()  # and over a restart
+    assert names(server) == {"yard/old": "archive", "yard/new": "config"}
+    plays(server)
+    assert "no line, its archive is kept" in server.log()
+    receiver = Node(head + f"source m4s://127.0.0.1:{server.port};\n", name="receiver")
+    wait_for(lambda: node.has_stream(receiver, "yard/old"), 10, "the archive on a receiver")
+    plays(receiver)
+    assert server.get("/yard/old/index.m3u8", timeout=15).status in (404, 503)
+    files = glob.glob(f"{server.folder}/dvr/yard/old/*/*/*/*.mp4")
+    server.reload(head + new + old)  # it comes back and goes on
+    wait_for(lambda: names(server)["yard/old"] == "config", 10, "a line again")
+    wait_for(lambda: len(glob.glob(f"{server.folder}/dvr/yard/old/*/*/*/*.mp4")) > len(files), 20, "another file")
+    plays(server)
+    server.reload(head + new)
+    wait_for(lambda: names(server)["yard/old"] == "archive", 10, "kept again")
+    shutil.rmtree(f"{server.folder}/dvr/yard/old")
+    server.stop()
+    server.start()
+    assert names(server) == {"yard/new": "config"}
