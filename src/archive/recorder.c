@@ -428,7 +428,10 @@ static void drop_headless(struct recorder *recorder)
         if (!item->end && item->part == 0 && item->info.utc_start_us == recorder->info.utc_start_us)
             return;
     }
+    // What comes of it is left out; after a failed sync nothing of it was waiting.
     recorder->receiving = RECEIVE_SHED;
+    if (recorder->archive->problem != REASON_NONE)
+        archive_mark(recorder->archive, recorder->archive->problem);
 }
 
 void recorder_run(struct recorder *recorder)

@@ -157,17 +157,21 @@ def test_disk_that_refuses_is_named_and_written_again():
             wait_for(lambda: written(server) > before + 2 and info(server)["problem"] is None, 60,
                      f"{fault}: it goes on")
         end = time.time() - 2
+        told = holes(server, "main", begin, end)
+        kept = archived(server, int(begin * 1e6), int(end * 1e6))
         server.kill()
         seen = watcher.end()
         assert missing(seen) <= len(seen) // 50, "live was disturbed"
         server.start()
         ready(server)
-        kept = archived(server, int(begin * 1e6), int(end * 1e6))
-        told = holes(server, "main", begin, end)
+        assert archived(server, int(begin * 1e6), int(end * 1e6)) == kept
         print(f"  {len(kept)} of {len(seen)} pictures; holes " +
               ", ".join(f"{hole['duration']} s {hole['reason']}" for hole in told))
-        # What was refused waited in memory, and what no sync covered was written again.
-        assert told == [] and missing(kept) == 0, (missing(kept), told)
+        # What was refused waited in memory; of a segment that was begun in a file that failed, the
+        # rest is left out, and said.
+        assert {hole["reason"] for hole in told} <= {"io"}, told
+        said = sum(hole["duration"] for hole in told)
+        assert missing(kept) <= 25 * said + 2 * len(told) + 2 and said < 8, (missing(kept), told)
 
 
 def test_read_only_remount_is_a_failed_disk_that_reads_on():
