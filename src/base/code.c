@@ -5,6 +5,14 @@
 
 #include <string.h>
 
+// Where the compiler was told that each machine has the instruction (-march=armv8-a+crc and newer).
+#if defined(__aarch64__) && defined(__ARM_FEATURE_CRC32) && defined(__AARCH64EL__)
+#define CRC32C_ARM 1
+#include <arm_acle.h>
+#else
+#define CRC32C_ARM 0
+#endif
+
 static uint32_t mpeg_table[256];
 static uint32_t castagnoli_table[8][256]; // [k][b]: byte b followed by k zero bytes
 static uint8_t base64_value[256];         // 0xff: not of the alphabet
@@ -195,6 +203,20 @@ crc32c_lanes(uint32_t crc, const uint8_t *in, size_t length)
 }
 #endif
 
+#if CRC32C_ARM
+static uint32_t crc32c_arm(uint32_t crc, const uint8_t *in, size_t length)
+{
+    for (; length >= 8; in += 8, length -= 8) {
+        uint64_t word;
+        memcpy(&word, in, 8);
+        crc = __crc32cd(crc, word);
+    }
+    for (; length > 0; in++, length--)
+        crc = __crc32cb(crc, *in);
+    return crc;
+}
+#endif
+
 uint32_t crc32c(uint32_t crc, const void *data, size_t length)
 {
 #ifdef __x86_64__
@@ -202,6 +224,9 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t length)
         return ~crc32c_lanes(~crc, data, length);
     if (__builtin_cpu_supports("sse4.2"))
         return ~crc32c_sse42(~crc, data, length);
+#endif
+#if CRC32C_ARM
+    return ~crc32c_arm(~crc, data, length);
 #endif
     return ~crc32c_table(~crc, data, length);
 }
