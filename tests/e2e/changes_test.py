@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Cameras that change in mid-stream: parameter sets, resolution, audio that comes and goes. The
-recording goes on, one timeline (peers.md 2.1 points 3 and 8)."""
+recording goes on, one timeline (peers.md 2.1.3, 2.1.8)."""
 import atexit
 import os
 import shutil

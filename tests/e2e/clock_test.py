@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A wall clock that is set while a source records and is watched (peers.md 2.1 point 6). Its clock is
+"""A wall clock that is set while a source records and is watched (peers.md 2.1.6). Its clock is
 that of tools/clock_shim.c; the receiver has the right one."""
 import atexit
 import datetime
@@ -169,7 +169,7 @@ def test_source_that_begins_in_1970_and_is_set_right():
 
 
 def test_leap_second_and_summer_time_change_nothing():
-    """A leap second is a clock that is set back by one (peers.md 2.1 point 7: the local zone is nowhere)."""
+    """A leap second is a clock that is set back by one (peers.md 2.1.7: the local zone is nowhere)."""
     # Two o'clock and some seconds before summer time begins in Berlin: 2027-03-28 00:59:50 UTC.
     clock = Clock(datetime.datetime(2027, 3, 28, 0, 59, 50, tzinfo=datetime.timezone.utc).timestamp() -
                   time.time())

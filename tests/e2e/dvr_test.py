@@ -85,6 +85,7 @@ def ranges(server, name="main"):
 
 
 def test_kill_loses_at_most_a_second_and_the_rest_plays():
+    """peers.md 2.1.13."""
     seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
     chance = random.Random(seed)
     print(f"  kills with SEED={seed}")
@@ -123,7 +124,7 @@ def test_kill_loses_at_most_a_second_and_the_rest_plays():
 
 
 def test_hole_of_a_restart_is_told_on_both_servers_and_played_across():
-    """peers.md 2.1 point 3: a short break neither hides what is behind it nor breaks the playback."""
+    """peers.md 2.1.3: a short break neither hides what is behind it nor breaks the playback."""
     source, receiver = node.pair("stream main { url fake://fake gop=1; dvr @DIR@/dvr; segment_duration 1; }")
     wait_for(lambda: source.stats("main").get("dvr_info", {}).get("segments_written", 0) >= 3, 20,
              "three segments")
@@ -213,6 +214,7 @@ def play_in_vlc(file, place, pictures):
 
 
 def test_size_limit_takes_the_oldest():
+    """peers.md 2.1.5."""
     server = Node("http @PORT@;\nstream main { url fake://fake bitrate=4M; dvr @DIR@/dvr 3M; "
                   "segment_duration 1; }\n", name="server")
     ready(server)
@@ -241,6 +243,7 @@ def fill(path):
 
 
 def test_full_disk_is_named_and_recording_comes_back():
+    """peers.md 2.1.4."""
     own_mounts()
     place = tempfile.mkdtemp(prefix="sluice-e2e-full-")
     if node.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place]).returncode != 0:
@@ -322,7 +325,7 @@ def names(server):
 
 
 def test_archive_of_a_stream_without_a_line_is_kept():
-    """peers.md 2.1 point 4: a camera that is renamed or taken away takes no footage with it."""
+    """peers.md 2.1.4: a camera that is renamed or taken away takes no footage with it."""
     head = "http @PORT@;\ncluster_key \"a long enough key for tests\";\n"
     old = "stream yard/old { url fake://fake gop=1; dvr @DIR@/dvr; segment_duration 1; }\n"
     new = "stream yard/new { url fake://fake gop=1; dvr @DIR@/dvr 7d; segment_duration 1; }\n"

@@ -255,6 +255,7 @@ def session(server, path):
 
 
 def test_lists_of_the_past():
+    """peers.md 2.1.11."""
     source, receiver = ready_pair(QUICK)
     began = int(source.stats("main")["dvr_info"]["from"])
     wait_for(lambda: time.time() > began + 11, 20, "11 s of archive")

@@ -126,6 +126,7 @@ def test_archive_on_the_receiver_equals_the_source_byte_for_byte():
 
 
 def test_mp4_has_a_length_and_ranges():
+    """peers.md 2.1.10, 6.9."""
     source, receiver = pair(MAIN)
     wait_for(lambda: has_stream(receiver, "main"), 10, "main on the receiver")
     full_window(source, count=4)

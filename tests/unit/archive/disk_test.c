@@ -86,6 +86,7 @@ static void take_over(int error)
     room_close();
 }
 
+// peers.md 6.11.
 static void disk_error_makes_the_next_take_over(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The journal of an archive: holes with reasons (peers.md 2.1 point 3, typed holes; section 6 idea
+// The journal of an archive: holes with reasons (peers.md 2.1.3, typed holes; section 6 idea
 // 7), that outlive restarts, crashes and damage, and never stop recording (2.1 points 4 and 15).
 #include "archive_feeding.h"
 #include "archive_files.h"
@@ -66,6 +66,7 @@ static void hole_that_goes_on_is_told_until_now(void **state)
 }
 
 // A hole that lasts while reasons change is told in pieces.
+// peers.md 6.7.
 static void hole_is_cut_where_marks_lie(void **state)
 {
     (void)state;
@@ -216,6 +217,7 @@ static void journal_each_write_fails_once(void **state)
 }
 
 // It cannot be read for a while: recording goes on, nothing that stands in it is lost.
+// peers.md 2.1.14: nothing but appends stands on the way of a write.
 static void journal_unreadable_stops_nothing(void **state)
 {
     (void)state;

@@ -83,6 +83,7 @@ static void live_and_take_images(struct memory_disk *disk)
     memory_room_close();
 }
 
+// peers.md 2.1.13, 6.4.
 static void power_cut_at_every_effect_keeps_every_promise(void **state)
 {
     (void)state;
@@ -130,6 +131,7 @@ static int fail_sync(void *arg, const char *call, const char *path)
 
 // What a failed sync was to make safe is lost when the power goes. It is not promised, and a later
 // sync does not make it so.
+// peers.md 6.11.
 static void power_cut_after_each_failed_sync_keeps_every_promise(void **state)
 {
     (void)state;

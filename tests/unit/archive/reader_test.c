@@ -99,6 +99,7 @@ static void reader_heads_are_those_of_the_segments(void **state)
     }
 }
 
+// peers.md 2.1.12.
 static void reader_heads_of_large_segments_read_little(void **state)
 {
     (void)state;

@@ -20,6 +20,7 @@ static void recorder_writes_each_part_within_its_turn(void **state)
     room_close();
 }
 
+// peers.md 2.1.2.
 static void recorder_hour_rolls_without_a_gap(void **state)
 {
     (void)state;
@@ -45,6 +46,7 @@ static void recorder_hour_rolls_without_a_gap(void **state)
     room_close();
 }
 
+// peers.md 2.1.8.
 static void recorder_new_tracks_begin_a_new_file(void **state)
 {
     (void)state;
@@ -80,6 +82,7 @@ static void recorder_attached_in_the_middle_takes_the_segment_whole(void **state
     room_close();
 }
 
+// peers.md 2.1.3, 2.1.16.
 static void recorder_lost_input_ends_the_segment(void **state)
 {
     (void)state;
@@ -145,6 +148,7 @@ static void recorder_syncs_as_often_as_configured(void **state)
 }
 
 // 2.1.15 and the lesson on staggering: many streams of a disk do not sync in the same moment.
+// peers.md 6.4.
 static void recorder_syncs_of_many_streams_are_spread(void **state)
 {
     (void)state;
@@ -182,6 +186,7 @@ static void recorder_rolls_of_many_streams_are_spread_over_a_minute(void **state
 
 // ---- a disk that is slow, full, or broken ------------------------------------------------------
 
+// peers.md 2.1.15.
 static void recorder_hung_disk_sheds_within_bounds_and_goes_on(void **state)
 {
     (void)state;
@@ -236,6 +241,7 @@ static bool has_segment(const struct got *got, const struct known *known)
     return false;
 }
 
+// peers.md 2.1.4.
 static void recorder_full_disk_is_said_once_and_recording_goes_on(void **state)
 {
     (void)state;

@@ -162,6 +162,7 @@ static void recovery_after_a_kill_loses_at_most_a_part(void **state)
     room_close();
 }
 
+// peers.md 6.5.
 static void recovery_of_every_sync_point_keeps_all_of_it(void **state)
 {
     (void)state;
@@ -191,6 +192,7 @@ static void recovery_of_every_sync_point_keeps_all_of_it(void **state)
     room_close();
 }
 
+// peers.md 6.1.
 static void recovery_without_an_index_reads_the_file(void **state)
 {
     (void)state;

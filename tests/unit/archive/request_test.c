@@ -65,6 +65,7 @@ static void ranges_merge_what_touches_and_split_at_holes(void **state)
 }
 
 // What was listed once needs no disk any more.
+// peers.md 2.1.9, 6.2.
 static void ranges_of_known_files_do_not_read(void **state)
 {
     (void)state;

@@ -50,7 +50,7 @@ static void retention_removes_by_age(void **state)
     room_close();
 }
 
-// peers.md 2.1 point 6: a clock that is wrong deletes nothing.
+// peers.md 2.1.6: a clock that is wrong deletes nothing.
 static void retention_by_age_waits_for_a_clock_that_is_believed(void **state)
 {
     (void)state;
@@ -94,6 +94,7 @@ static void retention_by_age_keeps_what_has_no_date(void **state)
     room_close();
 }
 
+// peers.md 2.1.5, 6.8.
 static void retention_removes_by_size_and_keeps_the_newest(void **state)
 {
     (void)state;
@@ -172,6 +173,7 @@ static void set_fill(unsigned permille)
     file_set_calls_test(&calls);
 }
 
+// peers.md 2.1.5.
 static void retention_full_disk_removes_the_oldest_first(void **state)
 {
     (void)state;
@@ -196,6 +198,7 @@ static void retention_full_disk_removes_the_oldest_first(void **state)
 }
 
 // 2.1.5: so much is kept free, whatever the percentage.
+// peers.md 2.1.5.
 static void retention_keeps_free_what_was_asked_for(void **state)
 {
     (void)state;

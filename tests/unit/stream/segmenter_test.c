@@ -90,6 +90,7 @@ static void push_seconds(struct world *world, int from_s, int to_s)
     }
 }
 
+// peers.md 2.1.16.
 static void segmenter_push_cuts_at_key_frames_of_the_duration(void **state)
 {
     (void)state;
@@ -134,6 +135,7 @@ static void segmenter_push_frames_before_the_first_key_are_not_kept(void **state
     world_fini(&world);
 }
 
+// peers.md 2.1.12.
 static void segmenter_push_no_key_frame_cuts_at_the_bound(void **state)
 {
     (void)state;

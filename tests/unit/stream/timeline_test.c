@@ -71,6 +71,7 @@ static void timeline_tracks_share_the_origin(void **state)
     assert_int_equal(ticks_to_us(world.out[0], 90000), ticks_to_us(world.out[1], 48000));
 }
 
+// peers.md 2.1.1.
 static void timeline_one_odd_time_moves_one_frame(void **state)
 {
     (void)state;
@@ -142,6 +143,7 @@ static void timeline_standing_still_goes_on(void **state)
     assert_int_equal(give(&world, 0, 10800, 90000), 3600);
 }
 
+// peers.md 2.1.1.
 static void timeline_running_backwards_never_goes_back(void **state)
 {
     (void)state;
@@ -168,7 +170,7 @@ static void timeline_a_new_run_begins_above_the_old_one(void **state)
     assert_true(ticks_to_us(world.out[0], 48000) > last_us);
 }
 
-// peers.md 2.1 point 6: the clock is set; no frame is lost and none is dated wrong from then on.
+// peers.md 2.1.6: the clock is set; no frame is lost and none is dated wrong from then on.
 static void timeline_wall_clock_is_set_goes_along_at_a_key_frame(void **state)
 {
     (void)state;
@@ -251,7 +253,7 @@ static void timeline_wall_clock_is_set_by_a_second_is_drift(void **state)
     }
 }
 
-// A camera that gives what it held back when something moves (peers.md 2.1 point 17).
+// A camera that gives what it held back when something moves (peers.md 2.1.17).
 static void timeline_burst_is_taken_as_it_is(void **state)
 {
     (void)state;
