@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs end-to-end tests: every test_* of every tests/e2e/*_test.py, two files side by side.
+"""Runs end-to-end tests: every test_* of every tests/e2e/*_test.py, three files side by side.
 
   run.py --binary build/sluice [words]     only tests whose name has one of the words
 """
@@ -77,8 +77,9 @@ def main():
         return run_file(arguments.file, arguments.words)
     totals = [0, 0, 0]
     again = []
-    files = sorted(glob.glob(os.path.join(HERE, "*_test.py")))
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    # The long ones first, so that the end does not wait for one of them. Most of the time is waiting.
+    files = sorted(glob.glob(os.path.join(HERE, "*_test.py")), key=os.path.getsize, reverse=True)
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
         for path, text in pool.map(lambda p: child(p, arguments), files):
             again += [(path, name) for name in re.findall(r"^(\S+): FAILED", text, re.M)]
             found = re.search(r"^counts (\d+) (\d+) (\d+)$", text, re.M)
