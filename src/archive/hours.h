@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The hour files of a stream, oldest first, in memory: names and times, 40 bytes each. And the
+// The hour files of a stream, oldest first, in memory: names and times, 48 bytes each. And the
 // names as paths: FOLDER/YYYY/MM/DD/HHMMSS[-suffix].mp4, all UTC.
 #ifndef ARCHIVE_HOURS_H
 #define ARCHIVE_HOURS_H
