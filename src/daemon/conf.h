@@ -66,7 +66,8 @@ struct conf_paths {
         bool mounted;       // the word of its line: it must be
         bool usable, waits; // waits: for its file system to be mounted
         char why[128];
-        char *folders; // owned; names of streams that have footage there; NULL: not asked
+        char *real;    // owned; without links and dots; NULL: not asked, as the next
+        char *folders; // owned; names of streams that have footage there
     } * item;
     size_t count;
 };

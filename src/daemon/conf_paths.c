@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Paths of archives and caches of a configuration: asked of the disk once each, and what hangs on a
 // bad one.
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "archive/archive.h"
@@ -20,8 +22,9 @@ static void paths_know(struct map *seen, const struct stream_conf *conf)
         map_set(seen, conf->cache.path, seen);
 }
 
+// search: for streams without a line, see gather_kept.
 static void add(struct conf_paths *paths, struct map *seen, const char *path, bool mounted,
-                bool folders)
+                bool dvr, bool search)
 {
     if (map_set(seen, path, seen))
         return;
@@ -29,16 +32,17 @@ static void add(struct conf_paths *paths, struct map *seen, const char *path, bo
     paths->item[paths->count++] =
         (struct conf_path){.path = mem_strdup(path),
                            .mounted = mounted,
-                           .folders = folders ? mem_alloc(FOLDERS_ROOM) : NULL};
+                           .real = search ? mem_alloc(PATH_MAX) : NULL,
+                           .folders = search && dvr ? mem_alloc(FOLDERS_ROOM) : NULL};
 }
 
 static void paths_add(struct conf_paths *paths, struct map *seen, const struct stream_conf *conf,
-                      bool folders)
+                      bool search)
 {
     for (unsigned i = 0; i < conf->dvr.path_count; i++)
-        add(paths, seen, conf->dvr.path[i], conf->dvr.mounted, folders);
+        add(paths, seen, conf->dvr.path[i], conf->dvr.mounted, true, search);
     if (conf->cache.path)
-        add(paths, seen, conf->cache.path, false, false);
+        add(paths, seen, conf->cache.path, false, false, search);
 }
 
 void conf_paths_init(struct conf_paths *paths, const struct conf *conf, const struct conf *known)
@@ -60,6 +64,7 @@ void conf_paths_fini(struct conf_paths *paths)
 {
     for (size_t i = 0; i < paths->count; i++) {
         mem_free(paths->item[i].path);
+        mem_free(paths->item[i].real);
         mem_free(paths->item[i].folders);
     }
     mem_free(paths->item);
@@ -72,6 +77,8 @@ void conf_paths_check(struct conf_paths *paths)
         struct conf_path *item = &paths->item[i];
         item->waits = !archive_path_mounted(item->path, item->mounted);
         item->usable = item->waits || archive_path_usable(item->path, item->why, sizeof(item->why));
+        if (item->real && !realpath(item->path, item->real))
+            text_copy(item->real, PATH_MAX, item->path);
         if (item->folders && !item->waits && item->usable)
             (void)archive_folders(item->path, item->folders, FOLDERS_ROOM);
     }
@@ -179,6 +186,24 @@ static void add_kept(struct conf *conf, const char *name, const char *path)
     longest_of(conf, path, &kept->dvr);
 }
 
+// Whether the folder lies in another path of the configuration, below this one: whose it is knows
+// that one.
+static bool is_of_another(const struct conf_paths *paths, const struct conf_path *item,
+                          const char *name)
+{
+    char folder[PATH_MAX + STREAM_NAME_MAX + 1];
+    (void)text_format(folder, sizeof folder, "%s/%s", strcmp(item->real, "/") ? item->real : "",
+                      name);
+    for (size_t i = 0; i < paths->count; i++) {
+        const char *real = paths->item[i].real;
+        size_t length = strlen(real);
+        if (length > strlen(item->real) && strncmp(folder, real, length) == 0 &&
+            (folder[length] == '/' || folder[length] == 0))
+            return true;
+    }
+    return false;
+}
+
 static void gather_kept(const struct conf_paths *paths, struct conf *conf)
 {
     struct map *seen = map_new();
@@ -191,7 +216,7 @@ static void gather_kept(const struct conf_paths *paths, struct conf *conf)
         for (const char *end; at && (end = strchr(at, '\n')); at = end + 1) {
             char name[STREAM_NAME_MAX];
             text_copy_n(name, sizeof name, at, (size_t)(end - at));
-            if (!map_set(seen, name, seen))
+            if (!is_of_another(paths, &paths->item[i], name) && !map_set(seen, name, seen))
                 add_kept(conf, name, paths->item[i].path);
         }
     }

@@ -324,6 +324,23 @@ def names(server):
     return {one["name"]: one["named_by"] for one in server.get("/streamer/api/v3/streams", check=200).json["streams"]}
 
 
+def test_path_within_another_is_not_taken_for_a_stream_without_a_line():
+    """Two archives over one folder would cut off what the other writes."""
+    folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+    os.makedirs(f"{folder}/dvr/a")
+    os.symlink(f"{folder}/dvr/a", f"{folder}/link")
+    server = Node("http @PORT@;\nstream x { url fake://fake gop=1; dvr @DIR@/dvr; segment_duration 1; }\n"
+                  "stream cam { url fake://fake gop=1; dvr @DIR@/link/; segment_duration 1; }\n"
+                  "stream two { url fake://fake gop=1; dvr @DIR@/dvr/b; segment_duration 1; }\n",
+                  folder=folder, name="server")
+    for name in ("cam", "two"):
+        wait_for(lambda: server.stats(name).get("dvr_info", {}).get("segments_written", 0) >= 2, 20, "segments")
+    assert os.listdir(f"{folder}/dvr/a") == ["cam"]
+    server.stop()
+    server.start()
+    assert names(server) == {"x": "config", "cam": "config", "two": "config"}
+
+
 def test_archive_of_a_stream_without_a_line_is_kept():
     """peers.md 2.1.4: a camera that is renamed or taken away takes no footage with it."""
     head = "http @PORT@;\ncluster_key \"a long enough key for tests\";\n"
