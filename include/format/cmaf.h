@@ -74,6 +74,16 @@ struct cmaf_sample {
 MUST_USE int cmaf_samples_parse(struct bytes head, const struct tracks *tracks,
                                 int (*each)(void *arg, const struct cmaf_sample *), void *arg);
 
+// ---- times ------------------------------------------------------------------------------------
+// Whole chunks, one behind the other, as if they had been written by a clock that is by_s seconds
+// ahead: what cmaf_chunk_write makes of the same frames at times so much later. Changed in place,
+// checksums made anew. ERR_INVALID, ERR_UNSUPPORTED: one is damaged (checksums are compared first)
+// or is not ours; those before it are changed already.
+MUST_USE int cmaf_shift(uint8_t *data, size_t length, const struct tracks *tracks, int64_t by_s);
+// The same for heads without payload; checksums stay what they were, and are wrong then.
+MUST_USE int cmaf_shift_heads(uint8_t *data, size_t length, const struct tracks *tracks,
+                              int64_t by_s);
+
 // ---- whole segments ---------------------------------------------------------------------------
 // The CMAF rendition of a segment, made on first demand from frames and parts. Borrowed as by
 // segment_rendition. The segment must have at least one frame.

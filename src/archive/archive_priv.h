@@ -13,6 +13,7 @@
 #define ARCHIVE_ARCHIVE_PRIV_H
 
 #include "archive/archive.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/reason.h"
 #include "duty.h"
@@ -104,9 +105,10 @@ struct volume *archive_volume(struct archive *archive, struct hour_name name);
 static inline bool archive_hides(const struct archive *archive, struct hour_name name,
                                  const struct index_entry *entry)
 {
+    int64_t own_us = name.offset_s * US_PER_S; // deleted stretches are in the file's own times
     return archive->journal.records.deleted.count > 0 &&
-           journal_deleted(&archive->journal.records, name, entry->utc_start_us,
-                           index_entry_end_us(entry));
+           journal_deleted(&archive->journal.records, name, entry->utc_start_us - own_us,
+                           index_entry_end_us(entry) - own_us);
 }
 
 // request.c

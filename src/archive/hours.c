@@ -2,8 +2,8 @@
 // The hour files of a stream.
 //
 // 1. hour[] is sorted by name, names differ, `bytes` is their sum.
-// 2. A file that is not known is taken to reach from its second to two minutes after its hour: it
-//    is rolled with the first segment of the next one, and segments are bounded.
+// 2. A file that is not known is taken to reach from its second to two minutes after its hour, by
+//    its own times: it is rolled with the first segment of the next one, and segments are bounded.
 // 3. span_us bounds end_us - second for all files, so that the files around a time are found by
 //    binary search although ends need not be in order.
 #include "hours.h"
@@ -17,7 +17,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-enum { HOUR_S = 3600, AFTER_HOUR_S = 120 };
+enum { HOUR_S = 3600, AFTER_HOUR_S = 120, OFFSET_DIGITS_MAX = 12 };
+// Until the year 10000.
+#define SECOND_MAX 253402300800LL
 
 void hours_fini(struct hours *hours)
 {
@@ -32,6 +34,8 @@ int hour_name_compare(struct hour_name a, struct hour_name b)
         return a.second < b.second ? -1 : 1;
     if (a.suffix != b.suffix)
         return a.suffix < b.suffix ? -1 : 1;
+    if (a.offset_s != b.offset_s)
+        return a.offset_s < b.offset_s ? -1 : 1;
     return a.disk < b.disk ? -1 : a.disk > b.disk;
 }
 
@@ -51,7 +55,7 @@ static unsigned lower_bound(const struct hours *hours, struct hour_name name)
 
 unsigned hours_from(const struct hours *hours, int64_t second)
 {
-    return lower_bound(hours, (struct hour_name){.second = second});
+    return lower_bound(hours, (struct hour_name){.second = second, .offset_s = INT64_MIN});
 }
 
 static void note_span(struct hours *hours, const struct hour *hour)
@@ -74,8 +78,11 @@ int hours_add(struct hours *hours, struct hour_name name, uint64_t bytes)
     }
     memmove(hours->hour + at + 1, hours->hour + at, (hours->count - at) * sizeof *hours->hour);
     hours->count++;
-    hours->hour[at] = (struct hour){
-        .second = name.second, .suffix = name.suffix, .disk = name.disk, .bytes = bytes};
+    hours->hour[at] = (struct hour){.second = name.second,
+                                    .offset_s = name.offset_s,
+                                    .suffix = name.suffix,
+                                    .disk = name.disk,
+                                    .bytes = bytes};
     hours->bytes += bytes;
     hours_forget(hours, &hours->hour[at]);
     return 0;
@@ -85,8 +92,10 @@ void hours_forget(struct hours *hours, struct hour *hour)
 {
     hours_set_holes(hours, hour, NULL, 0, true);
     hour->known = hour->writing = false;
+    int64_t own_s = hour->second - hour->offset_s;
+    int64_t own_end_s = (own_s / HOUR_S + 1) * HOUR_S + AFTER_HOUR_S;
     hour->start_us = hour->second * US_PER_S;
-    hour->end_us = ((hour->second / HOUR_S + 1) * HOUR_S + AFTER_HOUR_S) * US_PER_S;
+    hour->end_us = (own_end_s + hour->offset_s) * US_PER_S;
     note_span(hours, hour);
 }
 
@@ -142,7 +151,7 @@ struct hour *hours_next(struct hours *hours, const struct hour_name *after, int6
 {
     // Rounded down by a second, which costs at most a look at one file more.
     int64_t second = (from_us > INT64_MIN + hours->span_us ? from_us - hours->span_us : INT64_MIN);
-    unsigned at = lower_bound(hours, (struct hour_name){.second = second / US_PER_S - 1});
+    unsigned at = hours_from(hours, second / US_PER_S - 1);
     if (after) {
         unsigned next = lower_bound(hours, *after);
         if (next < hours->count && hour_name_compare(hour_name_of(&hours->hour[next]), *after) == 0)
@@ -165,7 +174,7 @@ struct hour *hours_next(struct hours *hours, const struct hour_name *after, int6
 static unsigned first_from(const struct hours *hours, int64_t utc_us)
 {
     int64_t second = utc_us >= 0 ? utc_us / US_PER_S : -1;
-    unsigned at = lower_bound(hours, (struct hour_name){.second = second});
+    unsigned at = hours_from(hours, second);
     while (at < hours->count && hours->hour[at].start_us < utc_us)
         at++;
     return at;
@@ -191,9 +200,11 @@ void hour_path(char out[HOUR_PATH], const char *folder, struct hour_name name,
     time_t seconds = (time_t)name.second;
     struct tm utc;
     ENSURE(gmtime_r(&seconds, &utc) != NULL);
-    char suffix[8] = "";
+    char suffix[8 + OFFSET_DIGITS_MAX] = "";
     if (name.suffix)
         (void)text_format(suffix, sizeof suffix, "-%u", name.suffix);
+    if (name.offset_s)
+        (void)text_append(suffix, sizeof suffix, "o%lld", (long long)name.offset_s);
     bool whole = text_format(out, HOUR_PATH, "%s/%04d/%02d/%02d/%02d%02d%02d%s.%s", folder,
                              utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
                              utc.tm_min, utc.tm_sec, suffix, extension);
@@ -211,28 +222,58 @@ static bool digits_parse(const char *text, size_t count, unsigned *out)
     return true;
 }
 
+// "-3", no zeros before it.
+static bool suffix_take(const char *text, size_t length, size_t *at, uint16_t *out)
+{
+    unsigned value;
+    size_t digits = 0;
+    if (*at >= length || text[*at] != '-')
+        return true;
+    ++*at;
+    while (*at + digits < length && digits < 4 && text[*at + digits] >= '0' &&
+           text[*at + digits] <= '9')
+        digits++;
+    if (digits < 1 || digits > 3 || text[*at] == '0' || !digits_parse(text + *at, digits, &value))
+        return false;
+    *out = (uint16_t)value;
+    *at += digits;
+    return true;
+}
+
+// "o7200", "o-7200"; no zeros before it.
+static bool offset_take(const char *text, size_t length, size_t *at, int64_t *out)
+{
+    if (*at >= length || text[*at] != 'o')
+        return true;
+    ++*at;
+    bool back = *at < length && text[*at] == '-';
+    *at += back;
+    int64_t value = 0;
+    size_t digits = 0;
+    for (; *at < length && text[*at] >= '0' && text[*at] <= '9'; ++*at, digits++) {
+        if (digits == OFFSET_DIGITS_MAX || (digits == 0 && text[*at] == '0'))
+            return false;
+        value = value * 10 + (text[*at] - '0');
+    }
+    *out = back ? -value : value;
+    return digits > 0;
+}
+
 bool hour_name_parse(const char *text, size_t length, int64_t day_s, struct hour_name *out,
                      const char **extension)
 {
-    unsigned hour, minute, second, suffix = 0;
+    unsigned hour, minute, second;
     if (length < 7 || !digits_parse(text, 2, &hour) || !digits_parse(text + 2, 2, &minute) ||
         !digits_parse(text + 4, 2, &second) || hour > 23 || minute > 59 || second > 59)
         return false;
     size_t at = 6;
-    if (text[at] == '-') {
-        size_t digits = 0;
-        while (at + 1 + digits < length && text[at + 1 + digits] != '.')
-            digits++;
-        if (digits < 1 || digits > 3 || !digits_parse(text + at + 1, digits, &suffix) ||
-            suffix == 0 || text[at + 1] == '0')
-            return false;
-        at += 1 + digits;
-    }
-    if (at + 1 >= length || text[at] != '.')
+    *out = (struct hour_name){.second = day_s + hour * 3600 + minute * 60 + second};
+    if (!suffix_take(text, length, &at, &out->suffix) ||
+        !offset_take(text, length, &at, &out->offset_s))
         return false;
-    out->second = day_s + hour * 3600 + minute * 60 + second;
-    out->suffix = (uint16_t)suffix;
-    out->disk = 0;
+    int64_t own_s = out->second - out->offset_s;
+    if (own_s < 0 || own_s > SECOND_MAX || at + 1 >= length || text[at] != '.')
+        return false;
     *extension = text + at + 1;
     return true;
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The hour files of a stream, oldest first, in memory: names and times, 48 bytes each. And the
-// names as paths: FOLDER/YYYY/MM/DD/HHMMSS[-suffix].mp4, all UTC.
+// names as paths: FOLDER/YYYY/MM/DD/HHMMSS[-suffix][oOFFSET].mp4, all UTC.
+//
+// A file that was recorded under a wrong clock is dated anew by its name alone: what stands in it
+// is OFFSET seconds earlier (its own times) than what the name says, and what memory and readers
+// know.
 #ifndef ARCHIVE_HOURS_H
 #define ARCHIVE_HOURS_H
 
@@ -14,26 +18,29 @@ enum { HOUR_SUFFIX_MAX = 999 };
 
 // What names a file within its stream.
 struct hour_name {
-    int64_t second;  // UTC
-    uint16_t suffix; // 0: none
-    uint8_t disk;    // which of the archive's paths it is under
+    int64_t second;   // UTC
+    int64_t offset_s; // of that, by which it is later than what stands in the file
+    uint16_t suffix;  // 0: none
+    uint8_t disk;     // which of the archive's paths it is under
 };
 
 struct hour {
-    int64_t second;
+    int64_t second, offset_s; // as in hour_name
     uint16_t suffix;
     uint8_t disk;
-    bool known;       // start and end are exact, from its index; else bounds from the name
-    bool holes;       // known, and there is a hole inside
-    bool holes_known; // and all of them are in hours->hole
-    bool own;         // made in this life
-    bool writing;     // of this life, not finished: times grow
-    bool suspect; // the newest of an earlier life, or a write to it failed: checksums are compared
-                  // and what is torn is cut off when its index is made
-    bool failed; // a write or sync of it failed in this life: what of it is in the cache may not be
-                 // on the disk, and no sync will tell; no index is written
-    bool damaged;             // it could not be read, which was said
-    int64_t start_us, end_us; // UTC; equal when nothing is in it
+    bool known : 1;       // start and end are exact, from its index; else bounds from the name
+    bool holes : 1;       // known, and there is a hole inside
+    bool holes_known : 1; // and all of them are in hours->hole
+    bool own : 1;         // made in this life
+    bool writing : 1;     // of this life, not finished: times grow
+    // The newest of an earlier life, or a write to it failed: checksums are compared and what is
+    // torn is cut off when its index is made.
+    bool suspect : 1;
+    // A write or sync of it failed in this life: what of it is in the cache may not be on the disk,
+    // and no sync will tell; no index is written.
+    bool failed : 1;
+    bool damaged : 1;         // it could not be read, which was said
+    int64_t start_us, end_us; // UTC, offset included; equal when nothing is in it
     uint64_t bytes;           // of the file and its index
 };
 
@@ -48,7 +55,7 @@ struct hours_hole {
 };
 
 struct hours {
-    struct hour *hour; // in order of (second, suffix, disk)
+    struct hour *hour; // in order of (second, suffix, offset, disk)
     unsigned count, capacity;
     struct hours_hole *hole; // in order of name and time, of files whose holes are known
     unsigned holes, hole_capacity;
@@ -59,7 +66,10 @@ struct hours {
 void hours_fini(struct hours *hours);
 static inline struct hour_name hour_name_of(const struct hour *hour)
 {
-    return (struct hour_name){.second = hour->second, .suffix = hour->suffix, .disk = hour->disk};
+    return (struct hour_name){.second = hour->second,
+                              .offset_s = hour->offset_s,
+                              .suffix = hour->suffix,
+                              .disk = hour->disk};
 }
 int hour_name_compare(struct hour_name a, struct hour_name b);
 // A file of which only name and size are known. ERR_EXISTS, ERR_LIMIT.
@@ -98,12 +108,12 @@ const struct hours_hole *hours_holes_of(const struct hours *hours, const struct 
 
 // ---- names -------------------------------------------------------------------------------------
 // Room for any path we make; longer folders are refused when the archive is attached.
-enum { HOUR_PATH = 1024, HOUR_PATH_TAIL = 40 };
+enum { HOUR_PATH = 1024, HOUR_PATH_TAIL = 56 };
 // extension: "mp4", "idx".
 void hour_path(char out[HOUR_PATH], const char *folder, struct hour_name name,
                const char *extension);
-// "HHMMSS[-suffix].ext" in a folder of this day (seconds since 1970), of path 0; *extension points
-// behind the dot. False when it is no name of ours.
+// "HHMMSS[-suffix][oOFFSET].ext" in a folder of this day (seconds since 1970), of path 0;
+// *extension points behind the dot. False when it is no name of ours.
 bool hour_name_parse(const char *text, size_t length, int64_t day_s, struct hour_name *out,
                      const char **extension);
 // Name of a folder at depth 0 (year), 1 (month), 2 (day): its number. False when it is none.

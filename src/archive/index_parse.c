@@ -54,6 +54,13 @@ void index_unref(struct index **index)
     mem_free(gone);
 }
 
+void index_shift(struct index *index, int64_t shift_us)
+{
+    for (unsigned i = 0; i < index->count; i++)
+        index->entries[i].utc_start_us += shift_us - index->shift_us;
+    index->shift_us = shift_us;
+}
+
 uint64_t index_covered(const struct index *index)
 {
     if (index->count == 0)

@@ -36,6 +36,7 @@ struct index {
     uint32_t init_length; // offset of the first chunk
     bool closed;          // no entry comes any more
     uint64_t file_length; // of the hour file, when closed
+    int64_t shift_us;     // that entries are later than what stands in the file; 0 while it grows
     struct index_entry *entries;
     unsigned count, capacity;
 };
@@ -46,6 +47,8 @@ void index_unref(struct index **index); // NULL is fine, is NULL afterwards
 // False, and not added, when the entry does not agree with what is there already: offsets and
 // starts go on, it has parts and bytes and a duration; or the file has too many.
 MUST_USE bool index_add(struct index *index, const struct index_entry *entry);
+// All entries are so much later from now on (hour_name.offset_s), than what stands in the file.
+void index_shift(struct index *index, int64_t shift_us);
 // Where the bytes end that the entries speak of.
 uint64_t index_covered(const struct index *index);
 static inline int64_t index_entry_end_us(const struct index_entry *entry)

@@ -51,6 +51,13 @@ static bool is_offset(int64_t offset_us)
     return offset_us >= -UTC_MAX_US && offset_us <= UTC_MAX_US;
 }
 
+static bool is_file(struct hour_name file)
+{
+    int64_t most_s = UTC_MAX_US / US_PER_S;
+    return is_utc(file.second * US_PER_S) && file.offset_s <= most_s && file.offset_s >= -most_s &&
+           is_utc((file.second - file.offset_s) * US_PER_S);
+}
+
 static bool is_sensible(const struct journal_record *record)
 {
     switch (record->kind) {
@@ -59,7 +66,7 @@ static bool is_sensible(const struct journal_record *record)
     case JOURNAL_LIFE:
         return is_utc(record->from_us) && is_offset(record->to_us);
     case JOURNAL_OFFSET:
-        return is_offset(record->offset_us) && is_utc(record->file.second * US_PER_S);
+        return is_offset(record->offset_us) && is_file(record->file);
     case JOURNAL_LOCK:
     case JOURNAL_UNLOCK:
     case JOURNAL_CUT:
@@ -67,7 +74,7 @@ static bool is_sensible(const struct journal_record *record)
     case JOURNAL_DELETED:
     case JOURNAL_ERASED:
         return is_utc(record->from_us) && is_utc(record->to_us) &&
-               record->from_us < record->to_us && is_utc(record->file.second * US_PER_S);
+               record->from_us < record->to_us && is_file(record->file);
     case JOURNAL_SWITCH:
         return true;
     }
@@ -77,7 +84,7 @@ static bool is_sensible(const struct journal_record *record)
 static bool fields_parse(struct bytes in, struct journal_record *out)
 {
     uint8_t kind, code;
-    uint64_t from = 0, to = 0, second = 0;
+    uint64_t from = 0, to = 0, second = 0, offset = 0;
     *out = (struct journal_record){0};
     if (!bytes_read_u8(&in, &kind) || !bytes_read_u8(&in, &code) ||
         !bytes_read_u16(&in, &out->file.suffix) || !bytes_read_u8(&in, &out->file.disk) ||
@@ -93,6 +100,8 @@ static bool fields_parse(struct bytes in, struct journal_record *out)
         memcpy(out->boot, boot.data, sizeof out->boot);
     else
         out->file.second = (int64_t)second;
+    if (kind != JOURNAL_LIFE && bytes_read_u64(&in, &offset))
+        out->file.offset_s = (int64_t)offset;
     if (kind == JOURNAL_OFFSET)
         out->offset_us = out->from_us;
     if (kind == JOURNAL_MARK)
@@ -152,7 +161,9 @@ void journal_record_write(struct writer *out, const struct journal_record *recor
     writer_u64(out, (uint64_t)record->to_us);
     if (record->kind == JOURNAL_LIFE)
         writer_bytes(out, record->boot, sizeof record->boot);
-    else
+    else {
         writer_u64(out, (uint64_t)record->file.second);
+        writer_u64(out, (uint64_t)record->file.offset_s);
+    }
     checksum_write(out, from);
 }

@@ -2,8 +2,7 @@
 // What a journal says, in memory: marks, clock offsets of files, locks, deleted stretches, lives of
 // the server and the recording switch. No IO.
 //
-// All times are UTC; of deleted stretches they are those of the file, which its clock offset does
-// not move.
+// All times are UTC; of deleted stretches they are the file's own, which its offset does not move.
 #ifndef ARCHIVE_JOURNAL_RECORDS_H
 #define ARCHIVE_JOURNAL_RECORDS_H
 

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 
 #include "archive_priv.h"
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -216,6 +217,7 @@ static void note_index(struct opened *opened)
     struct hour *hour = hours_get(&archive->hours, opened->name);
     int64_t from_us, to_us;
     opened->have |= OPENED_INDEX;
+    index_shift(opened->index, opened->name.offset_s * US_PER_S);
     if (!hour || hour->writing)
         return;
     if (!index_span(opened->index, &from_us, &to_us))
@@ -273,6 +275,7 @@ static void start_recovery(struct opened *opened)
         opened->index = index_new(0, (uint32_t)opened->init_length);
     }
     opened->index->closed = false;
+    index_shift(opened->index, 0);
     struct recovery_from from = {
         .name = opened->name,
         .file = opened->file,

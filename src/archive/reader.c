@@ -95,13 +95,19 @@ static void take_segment(struct reader *reader, struct buf **buf)
         leave_out(reader, "short");
         return;
     }
-    int err = cmaf_segment_from_bytes(buf, reader->request.opened->tracks, &segment);
+    const struct opened *opened = reader->request.opened;
+    int err = 0;
+    if (opened->name.offset_s)
+        err = cmaf_shift((*buf)->data, (*buf)->length, opened->tracks, opened->name.offset_s);
+    if (err == 0)
+        err = cmaf_segment_from_bytes(buf, opened->tracks, &segment);
     if (err == 0 && (segment->info.utc_start_us != entry->utc_start_us ||
                      segment->info.number != entry->number)) {
         segment_unref(&segment);
         err = ERR_INVALID;
     }
     if (err != 0) {
+        buf_unref(buf);
         leave_out(reader, err_name(err));
         return;
     }
@@ -111,7 +117,7 @@ static void take_segment(struct reader *reader, struct buf **buf)
     segment->info = reader->info;
     reader->segment = segment;
     if (!gap) // what one reader left out is no matter of the others
-        kept_add(&reader->request.archive->owner->kept, reader->request.opened, offset, segment);
+        kept_add(&reader->request.archive->owner->kept, opened, offset, segment);
 }
 
 // One that somebody else has read.
@@ -159,9 +165,18 @@ static bool take_heads(struct reader *reader, struct bytes in)
     return true;
 }
 
+static bool date_heads(struct reader *reader)
+{
+    const struct opened *opened = reader->request.opened;
+    struct buf *heads = reader->heads;
+    return !opened->name.offset_s ||
+           cmaf_shift_heads(heads->data, heads->length, opened->tracks, opened->name.offset_s) == 0;
+}
+
 static void give_heads(struct reader *reader, struct buf *buf)
 {
-    if (buf->length == 0 || !take_heads(reader, buf_bytes(buf))) {
+    if (buf->length == 0 || !take_heads(reader, buf_bytes(buf)) ||
+        (reader->at >= reader->until && !date_heads(reader))) {
         leave_out(reader, "damaged");
     } else if (reader->at >= reader->until) {
         reader->heads_ready = true;

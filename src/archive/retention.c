@@ -75,10 +75,11 @@ bool retention_remove(struct archive *archive, struct hour *hour)
                                 .bytes = hour->bytes,
                                 .failed = hour->failed};
     // What was deleted of it goes with it.
-    const struct journal_record erased = {.kind = JOURNAL_ERASED,
-                                          .file = removal->name,
-                                          .from_us = 0,
-                                          .to_us = (removal->name.second + 86400) * US_PER_S};
+    const struct journal_record erased = {
+        .kind = JOURNAL_ERASED,
+        .file = removal->name,
+        .from_us = 0,
+        .to_us = (removal->name.second - removal->name.offset_s + 86400) * US_PER_S};
     if (journal_deleted_any(&archive->journal.records, removal->name))
         (void)(journal_add(&archive->journal, &erased) == 0);
     opened_drop(archive, removal->name);
@@ -306,6 +307,10 @@ static int hide(struct archive *archive, const struct hour *hour, int64_t from_u
         deleted.to_us = open_us;
     if (hour->writing && open_us == INT64_MAX && hour->end_us < deleted.to_us)
         deleted.to_us = hour->end_us;
+    deleted.from_us -= hour->offset_s * US_PER_S;
+    deleted.to_us -= hour->offset_s * US_PER_S;
+    if (deleted.from_us < 0)
+        deleted.from_us = 0;
     return deleted.from_us < deleted.to_us ? journal_add(&archive->journal, &deleted) : 0;
 }
 

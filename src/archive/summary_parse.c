@@ -14,6 +14,7 @@ enum {
     CHECKSUM = 4,
     FLAG_INDEXED = 1,
     FLAG_MORE = 2,
+    FLAG_OFFSET = 4,
     DAY_S = 86400,
 };
 
@@ -37,6 +38,15 @@ static bool time_read(struct bytes *in, int64_t *out)
     return true;
 }
 
+static bool offset_read(struct bytes *in, int64_t *out)
+{
+    uint64_t value;
+    if (!bytes_read_u64(in, &value))
+        return false;
+    *out = (int64_t)value;
+    return *out >= -UTC_MAX_US / US_PER_S && *out <= UTC_MAX_US / US_PER_S;
+}
+
 static bool file_parse(struct bytes *in, struct summary *summary, struct summary_file *file)
 {
     uint32_t second, holes;
@@ -48,6 +58,8 @@ static bool file_parse(struct bytes *in, struct summary *summary, struct summary
         return false;
     if (second >= DAY_S || file->name.suffix > HOUR_SUFFIX_MAX || file->bytes > INT64_MAX ||
         file->start_us > file->end_us)
+        return false;
+    if (flags & FLAG_OFFSET && !offset_read(in, &file->name.offset_s))
         return false;
     file->name.second = summary->day_s + second;
     file->indexed = flags & FLAG_INDEXED;
@@ -127,12 +139,15 @@ void summary_write(struct writer *out, const struct summary *summary)
         const struct summary_file *file = &summary->file[i];
         writer_u32(out, (uint32_t)(file->name.second - summary->day_s));
         writer_u16(out, file->name.suffix);
-        writer_u8(out, (file->indexed ? FLAG_INDEXED : 0) | (file->more ? FLAG_MORE : 0));
+        writer_u8(out, (file->indexed ? FLAG_INDEXED : 0) | (file->more ? FLAG_MORE : 0) |
+                           (file->name.offset_s ? FLAG_OFFSET : 0));
         writer_u8(out, 0);
         writer_u64(out, file->bytes);
         writer_u64(out, (uint64_t)file->start_us);
         writer_u64(out, (uint64_t)file->end_us);
         writer_u32(out, file->holes);
+        if (file->name.offset_s)
+            writer_u64(out, (uint64_t)file->name.offset_s);
         for (unsigned k = 0; k < file->holes; k++) {
             const struct hour_hole *hole = &summary->hole[file->first_hole + k];
             writer_u64(out, (uint64_t)hole->from_us);

@@ -2,6 +2,7 @@
 // One day of a place: its hour files, from the summary when the names agree with it, else by
 // looking at each. What has another name than docs/formats/archive.md says is left alone; an index
 // without its hour file goes.
+#include <stdlib.h>
 #include <string.h>
 
 #include "archive_priv.h"
@@ -87,17 +88,30 @@ static bool walk_next(struct walk *walk)
     return false;
 }
 
+static int compare_name(const void *name, const void *file)
+{
+    return hour_name_compare(*(const struct hour_name *)name,
+                             ((const struct summary_file *)file)->name);
+}
+
+static int compare_files(const void *a, const void *b)
+{
+    return compare_name(&((const struct summary_file *)a)->name, b);
+}
+
 static bool agrees(const struct tree *tree, const struct summary *summary)
 {
     struct walk walk = {.in = buf_bytes(tree->names), .day_s = day_s(tree)};
-    unsigned i = 0;
+    unsigned files = 0;
+    // A folder is listed by the letters of its names, a summary goes by what they say.
     while (walk_next(&walk)) {
-        if (i == summary->files || hour_name_compare(summary->file[i].name, walk.name) != 0 ||
-            summary->file[i].indexed != walk.indexed)
+        struct summary_file *file =
+            bsearch(&walk.name, summary->file, summary->files, sizeof *file, compare_name);
+        if (!file || file->indexed != walk.indexed)
             return false;
-        i++;
+        files++;
     }
-    return i == summary->files && !walk.strays;
+    return files == summary->files && !walk.strays;
 }
 
 // ---- looking at each file ----------------------------------------------------------------------
@@ -295,6 +309,7 @@ static bool make_summary(struct tree *tree, struct bytes names, struct writer *o
         all = summary.files < most && add_file(hours, &summary, walk.name, walk.indexed);
     }
     all = all && !walk.strays && summary.files > 0;
+    qsort(summary.file, summary.files, sizeof *summary.file, compare_files);
     if (all)
         summary_write(out, &summary);
     summary_fini(&summary);

@@ -112,6 +112,17 @@ static void try_segment(struct bytes in, struct tracks *tracks)
     segment_unref(&segment);
 }
 
+// There and back changes nothing.
+static void try_shift(struct bytes in, struct tracks *tracks)
+{
+    uint8_t *copy = mem_dup(in.data, in.length);
+    if (cmaf_shift(copy, in.length, tracks, 86400) == 0 &&
+        cmaf_shift(copy, in.length, tracks, -86400) == 0)
+        ENSURE(memcmp(copy, in.data, in.length) == 0);
+    (void)(cmaf_shift_heads(copy, in.length, tracks, INT64_MAX) == 0);
+    mem_free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -125,6 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_heads(bytes_of(copy, length), tracks);
         mend(copy, length, tracks);
         try_segment(bytes_of(copy, length), tracks);
+        try_shift(bytes_of(copy, length), tracks);
     }
     mem_free(copy);
     tracks_unref(&tracks);

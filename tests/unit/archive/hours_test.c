@@ -20,6 +20,13 @@ static void hour_path_is_utc(void **state)
     assert_string_equal(path, "/a/cam/2026/01/01/010203.mp4");
     hour_path(path, "b", (struct hour_name){.second = 0, .suffix = 12}, "idx");
     assert_string_equal(path, "b/1970/01/01/000000-12.idx");
+    struct hour_name dated = {.second = DAY_S + 3723, .offset_s = -7200};
+    hour_path(path, "b", dated, "mp4");
+    assert_string_equal(path, "b/2026/01/01/010203o-7200.mp4");
+    dated.suffix = 999;
+    dated.offset_s = DAY_S;
+    hour_path(path, "b", dated, "mp4");
+    assert_string_equal(path, "b/2026/01/01/010203-999o1767225600.mp4");
 }
 
 static void hour_name_parse_reads_what_is_written(void **state)
@@ -29,6 +36,7 @@ static void hour_name_parse_reads_what_is_written(void **state)
         for (unsigned suffix = 0; suffix <= HOUR_SUFFIX_MAX; suffix += 111) {
             char path[HOUR_PATH];
             struct hour_name name = {.second = second, .suffix = (uint16_t)suffix}, again;
+            name.offset_s = suffix % 2 ? (second % 7 - 3) * 3600 : 0;
             const char *extension;
             hour_path(path, "x", name, "mp4");
             const char *text = strrchr(path, '/') + 1;
@@ -56,6 +64,14 @@ static void hour_name_parse_refuses_others(void **state)
                                       "010203-01.mp4",
                                       "01020a.mp4",
                                       "-10203.mp4",
+                                      "010203o.mp4",
+                                      "010203o-.mp4",
+                                      "010203o0.mp4",
+                                      "010203o07.mp4",
+                                      "010203o1-1.mp4",
+                                      "010203o1234567890123.mp4",
+                                      "010203o1767229324.mp4", // before 1970
+                                      "010203o-999999999999.mp4",
                                       "010203_1.mp4"};
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct hour_name name;

@@ -236,6 +236,74 @@ static void reader_of_a_removed_file_reads_to_its_end(void **state)
     room_close();
 }
 
+static void make_folders_of(const char *path)
+{
+    char folder[256];
+    (void)text_copy(folder, sizeof folder, path);
+    for (char *at = folder + 1; (at = strchr(at, '/')); at++) {
+        *at = 0;
+        (void)mkdir(folder, 0755);
+        *at = '/';
+    }
+}
+
+// The name of a file says when it was recorded; what stands in it may be another clock's time.
+static void reader_dates_what_it_gives_as_the_name_does(void **state)
+{
+    (void)state;
+    static const int64_t by_s[] = {7200, -7200, 86400 * 40};
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const names[] = {"2026/01/01/020000o7200", "2025/12/31/220000o-7200",
+                                            "2026/02/10/000000o3456000"};
+        room_open();
+        room_record(4);
+        room_lose();
+        static struct got heads, before;
+        heads = *room_read(0, INT64_MAX / 2, HISTORY_HEADS);
+        before = *room_read_all();
+        archive_detach(room.archives, room.stream);
+        room_settle();
+        // The index goes along, or is made anew.
+        for (unsigned idx = 0; idx < (i == 2 ? 1 : 2); idx++) {
+            char from[256], to[256];
+            (void)text_format(from, sizeof from, "%s", room_files(idx ? ".idx" : ".mp4")->path[0]);
+            (void)text_format(to, sizeof to, "%s/cam/%s", room.folder.path, names[i]);
+            assert_non_null(strstr(from, "cam/2026/01/01/000000."));
+            make_folders_of(to);
+            (void)text_format(to, sizeof to, "%s/cam/%s.%s", room.folder.path, names[i],
+                              idx ? "idx" : "mp4");
+            assert_int_equal(rename(from, to), 0);
+        }
+        room_attach();
+        room_settle();
+        static struct got got;
+        got = *room_read_all();
+        assert_true(before.count >= 4);
+        assert_int_equal(got.count, before.count);
+        for (unsigned k = 0; k < got.count; k++) {
+            struct segment_info info = before.segment[k].info;
+            info.utc_start_us += by_s[i] * US_PER_S;
+            assert_same_info(&got.segment[k].info, &info);
+            assert_true(got.segment[k].sum != before.segment[k].sum);
+        }
+        assert_list_is_read();
+        int64_t from_us = got.segment[1].info.utc_start_us;
+        assert_int_equal(room_read(from_us, from_us + 1, HISTORY_WHOLE)->count, 1);
+        struct got *ranges = room_ranges(0, INT64_MAX / 2);
+        assert_int_equal(ranges->range[0].from_us, got.segment[0].info.utc_start_us);
+        struct got *dated = room_read(0, INT64_MAX / 2, HISTORY_HEADS);
+        assert_int_equal(dated->count, got.count);
+        assert_int_equal(dated->heads[0], heads.heads[0]);
+        assert_true(dated->heads_sum[0] != heads.heads_sum[0]);
+        // What is deleted stays deleted.
+        clock_set_test(now_us(), utc_us() + 86400 * 50 * US_PER_S);
+        assert_int_equal(archive_delete(room.stream, from_us, from_us + 1), 0);
+        room_settle();
+        assert_int_equal(room_read_all()->count, got.count - 1);
+        room_close();
+    }
+}
+
 static void reader_hung_disk_is_a_timeout(void **state)
 {
     (void)state;
@@ -410,7 +478,8 @@ TEST_MAIN(TEST(reader_gives_what_overlaps_the_range),
           TEST(reader_damaged_head_is_left_out),
           TEST(reader_segment_that_is_not_all_there_is_left_out),
           TEST(reader_segment_that_is_another_is_left_out),
-          TEST(reader_of_a_removed_file_reads_to_its_end), TEST(reader_hung_disk_is_a_timeout),
+          TEST(reader_of_a_removed_file_reads_to_its_end),
+          TEST(reader_dates_what_it_gives_as_the_name_does), TEST(reader_hung_disk_is_a_timeout),
           TEST(reader_segment_read_lately_needs_no_disk), TEST(reader_read_error_leaves_one_out),
           TEST(reader_cancel_inside_its_callback_is_the_last_of_it),
           TEST(reader_cancel_in_every_state_is_quiet), TEST(reader_closing_the_archive_ends_it))

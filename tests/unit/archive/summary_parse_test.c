@@ -15,7 +15,7 @@ static struct summary_file files[2] = {
      .end_us = (DAY + 3600) * US,
      .first_hole = 0,
      .holes = 2},
-    {.name = {.second = DAY, .suffix = 7},
+    {.name = {.second = DAY, .offset_s = -7200, .suffix = 7},
      .more = true,
      .bytes = 2000,
      .start_us = (DAY + 3600) * US,
@@ -40,13 +40,14 @@ static void summary_parse_gives_what_was_written(void **state)
     (void)state;
     struct buf *buf = written();
     struct summary got;
-    assert_int_equal(buf->length, 28 + 2 * 36 + 2 * 16 + 4);
+    assert_int_equal(buf->length, 28 + 2 * 36 + 8 + 2 * 16 + 4);
     assert_int_equal(summary_parse(buf_bytes(buf), DAY, &got), 0);
     assert_int_equal(got.files, 2);
     assert_int_equal(got.holes, 2);
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(got.file[i].name.second, files[i].name.second);
         assert_int_equal(got.file[i].name.suffix, files[i].name.suffix);
+        assert_int_equal(got.file[i].name.offset_s, files[i].name.offset_s);
         assert_int_equal(got.file[i].indexed, files[i].indexed);
         assert_int_equal(got.file[i].more, files[i].more);
         assert_int_equal(got.file[i].bytes, files[i].bytes);
