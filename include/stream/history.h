@@ -26,12 +26,16 @@ struct history_via {
     uint8_t hops;  // servers the question has passed, this one included
 };
 
-// REASON_NONE: media are there, unbroken. Else nothing is there, and why: one that has a code
-// below.
+// REASON_NONE: media are there, unbroken. REASON_THINNED: so they are, but of the video only key
+// pictures. Else nothing is there, and why: one that has a code below.
 struct history_range {
     int64_t from_us, to_us; // UTC
     enum reason reason;
 };
+static inline bool history_has_media(const struct history_range *range)
+{
+    return range->reason == REASON_NONE || range->reason == REASON_THINNED;
+}
 
 // Reasons of holes in files and on the wire: numbers that never change (docs/formats/archive.md).
 // A reason without one is written as REASON_UNKNOWN's, and an unknown number read as that.

@@ -314,8 +314,15 @@ void cache_keep(struct cached_stream *stream, struct segment *segment)
                               .writing = true};
     cached->info.bytes = bytes->bytes;
     size_t at = index_of(cached);
-    if (at < stream->count && stream->at[at]->info.utc_start_us == cached->info.utc_start_us) {
-        mem_free(cached); // two asked for it at once
+    bool known =
+        at < stream->count && stream->at[at]->info.utc_start_us == cached->info.utc_start_us;
+    if (known && stream->at[at]->info.flags & ~cached->info.flags & SEGMENT_THINNED &&
+        !stream->at[at]->writing) {
+        cache_remove(stream->at[at]); // now it is there whole
+        known = false;
+    }
+    if (known) {
+        mem_free(cached); // two asked for it at once, or it is there whole already
     } else {
         struct cache_write *write = mem_alloc(sizeof *write);
         cache_make_room(cache, bytes->bytes);

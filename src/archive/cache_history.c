@@ -134,11 +134,16 @@ static void answer_ranges(struct cache_request *request)
         int64_t end_us = info->utc_start_us + info->duration_us;
         if (info->utc_start_us >= request->to_us)
             break;
-        bool follows = count > 0 && info->utc_start_us <= ranges[count - 1].to_us + 100000;
-        if (follows && end_us > ranges[count - 1].to_us)
-            ranges[count - 1].to_us = end_us;
-        else if (!follows)
-            ranges[count++] = (struct history_range){info->utc_start_us, end_us, REASON_NONE};
+        enum reason reason = info->flags & SEGMENT_THINNED ? REASON_THINNED : REASON_NONE;
+        struct history_range *last = count > 0 ? &ranges[count - 1] : NULL;
+        bool follows = last && info->utc_start_us <= last->to_us + 100000;
+        if (follows && end_us <= last->to_us)
+            continue;
+        if (follows && reason == last->reason)
+            last->to_us = end_us;
+        else
+            ranges[count++] =
+                (struct history_range){follows ? last->to_us : info->utc_start_us, end_us, reason};
     }
     drop(request);
     request->on_ranges(request->arg, 0, ranges, count);
@@ -155,7 +160,7 @@ static void leave_out(struct cache_request *request, const struct file_result *r
     bool refused = result && result->err != 0 && result->err != ERR_NOT_FOUND;
     let_go_of_file(request);
     if (at < stream->count && stream->at[at]->info.utc_start_us == request->info.utc_start_us &&
-        !stream->at[at]->writing) {
+        stream->at[at]->info.bytes == request->info.bytes && !stream->at[at]->writing) {
         stream->cache->stats.damaged++;
         cache_remove(stream->at[at]);
     }

@@ -29,7 +29,7 @@ struct hour {
     uint16_t suffix;
     uint8_t disk;
     bool known : 1;       // start and end are exact, from its index; else bounds from the name
-    bool holes : 1;       // known, and there is a hole inside
+    bool holes : 1;       // known, and there is a hole inside, or something thinned
     bool holes_known : 1; // and all of them are in hours->hole
     bool own : 1;         // made in this life
     bool writing : 1;     // of this life, not finished: times grow
@@ -97,7 +97,7 @@ unsigned hours_from(const struct hours *hours, int64_t second);
 struct index;
 // Of a file whose times are set. Up to HOUR_HOLES_MAX are kept, as long as the stream has fewer
 // than ARCHIVE_HOLES_MAX; more: hour->holes without holes_known, and its index tells. all: hole has
-// all of them.
+// all of them, and nothing is thinned: where, only the index tells.
 enum { HOUR_HOLES_MAX = 64 };
 void hours_set_holes(struct hours *hours, struct hour *hour, const struct hour_hole *hole,
                      unsigned count, bool all);

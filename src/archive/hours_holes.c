@@ -73,8 +73,9 @@ void hours_note_index(struct hours *hours, struct hour *hour, const struct index
     struct hour_hole hole[HOUR_HOLES_MAX];
     unsigned count = 0;
     bool all = true;
-    for (unsigned i = 1; i < index->count && all; i++) {
-        if (!index_hole_before(index, i))
+    for (unsigned i = 0; i < index->count && all; i++) {
+        all = !(index->entries[i].flags & SEGMENT_THINNED);
+        if (!all || !index_hole_before(index, i))
             continue;
         all = count < HOUR_HOLES_MAX;
         if (all)

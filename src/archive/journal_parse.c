@@ -62,7 +62,8 @@ static bool is_sensible(const struct journal_record *record)
 {
     switch (record->kind) {
     case JOURNAL_MARK:
-        return is_utc(record->from_us) && record->reason != REASON_NONE;
+        return is_utc(record->from_us) && record->reason != REASON_NONE &&
+               record->reason != REASON_THINNED; // those are no holes
     case JOURNAL_LIFE:
         return is_utc(record->from_us) && is_offset(record->to_us);
     case JOURNAL_OFFSET:

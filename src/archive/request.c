@@ -181,6 +181,8 @@ struct ranges_request {
     bool widened, last;           // last: nothing of the archive is behind what is looked at
     struct history_range *ranges; // media; then, with holes, the answer
     size_t count, capacity;
+    struct history_range *thinned; // stretches of the media
+    size_t thinned_count, thinned_capacity;
 };
 
 // In order of start, but for files whose times overlap.
@@ -211,14 +213,33 @@ static void add_range(struct ranges_request *to, int64_t from_us, int64_t to_us)
         (struct history_range){.from_us = from_us, .to_us = to_us, .reason = REASON_NONE};
 }
 
+static void add_thinned(struct ranges_request *to, int64_t from_us, int64_t to_us)
+{
+    struct history_range *last = to->thinned_count ? &to->thinned[to->thinned_count - 1] : NULL;
+    if (last && from_us >= last->from_us && from_us <= last->to_us + INDEX_HOLE_US) {
+        last->to_us = to_us > last->to_us ? to_us : last->to_us;
+        return;
+    }
+    if (to->thinned_count == HISTORY_RANGES_MAX)
+        return;
+    if (to->thinned_count == to->thinned_capacity) {
+        to->thinned_capacity = to->thinned_capacity ? to->thinned_capacity * 2 : 16;
+        to->thinned = mem_resize(to->thinned, to->thinned_capacity * sizeof *to->thinned);
+    }
+    to->thinned[to->thinned_count++] = (struct history_range){from_us, to_us, REASON_THINNED};
+}
+
 static void add_index(struct ranges_request *to, const struct index *index)
 {
     for (unsigned i = index_find(index, to->request.from_us); i < index->count; i++) {
-        if (index->entries[i].utc_start_us >= to->request.to_us)
+        const struct index_entry *entry = &index->entries[i];
+        if (entry->utc_start_us >= to->request.to_us)
             break;
-        if (archive_hides(to->request.archive, to->request.cursor, &index->entries[i]))
+        if (archive_hides(to->request.archive, to->request.cursor, entry))
             continue;
-        add_range(to, index->entries[i].utc_start_us, index_entry_end_us(&index->entries[i]));
+        add_range(to, entry->utc_start_us, index_entry_end_us(entry));
+        if (entry->flags & SEGMENT_THINNED)
+            add_thinned(to, entry->utc_start_us, index_entry_end_us(entry));
     }
 }
 
@@ -301,6 +322,27 @@ static void put_piece(void *arg, int64_t from_us, int64_t to_us, enum reason rea
         put_range(holes, from_us, to_us, reason);
 }
 
+// Media, cut where a part of them is thinned. *next: the first such stretch that may lie in them.
+static void put_media(struct holes *holes, const struct history_range *media, size_t *next)
+{
+    int64_t at_us = media->from_us;
+    for (; *next < holes->of->thinned_count; ++*next) {
+        const struct history_range *thinned = &holes->of->thinned[*next];
+        int64_t from_us = thinned->from_us > at_us ? thinned->from_us : at_us;
+        int64_t to_us = thinned->to_us < media->to_us ? thinned->to_us : media->to_us;
+        if (from_us >= media->to_us)
+            break; // of the next ones
+        if (to_us <= from_us)
+            continue;
+        if (from_us > at_us)
+            put_range(holes, at_us, from_us, REASON_NONE);
+        put_range(holes, from_us, to_us, REASON_THINNED);
+        at_us = to_us;
+    }
+    if (at_us < media->to_us)
+        put_range(holes, at_us, media->to_us, REASON_NONE);
+}
+
 static void put_hole(struct holes *holes, int64_t from_us, int64_t to_us)
 {
     journal_explain(&holes->of->request.archive->journal.records, from_us, to_us, REASON_UNKNOWN,
@@ -326,11 +368,12 @@ static void add_holes(struct ranges_request *ranges)
     struct holes holes = {.of = ranges, .room = HISTORY_RANGES_MAX};
     if (ranges->count == 0)
         return;
+    size_t thinned = 0;
     holes.out = mem_alloc(holes.room * sizeof *holes.out);
     for (size_t i = 0; i < ranges->count; i++) {
         if (i > 0)
             put_hole(&holes, ranges->ranges[i - 1].to_us, ranges->ranges[i].from_us);
-        put_range(&holes, ranges->ranges[i].from_us, ranges->ranges[i].to_us, REASON_NONE);
+        put_media(&holes, &ranges->ranges[i], &thinned);
     }
     if (ranges->last)
         put_ongoing(&holes, ranges->ranges[ranges->count - 1].to_us);
@@ -370,6 +413,7 @@ static void ranges_end(struct request *request, int err)
 static void ranges_fini(struct request *request)
 {
     mem_free(((struct ranges_request *)request)->ranges);
+    mem_free(((struct ranges_request *)request)->thinned);
 }
 
 static const struct request_ops ranges_ops = {

@@ -86,7 +86,7 @@ static size_t make_coarse(struct history_range *ranges, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (ranges[i].reason != REASON_NONE)
+        if (!history_has_media(&ranges[i]))
             continue;
         int64_t from_us = ranges[i].from_us / HOUR_US * HOUR_US;
         int64_t to_us = (ranges[i].to_us + HOUR_US - 1) / HOUR_US * HOUR_US;
@@ -98,13 +98,18 @@ static size_t make_coarse(struct history_range *ranges, size_t count)
     return kept;
 }
 
+// What is there, thinned or not.
 static void json_ranges(struct json *json, const struct history_range *ranges, size_t count)
 {
+    json_key(json, "ranges");
     json_array_begin(json);
     for (size_t i = 0; i < count; i++) {
-        if (ranges[i].reason != REASON_NONE)
+        if (!history_has_media(&ranges[i]))
             continue;
         int64_t from_s = ranges[i].from_us / US_PER_S;
+        while (i + 1 < count && history_has_media(&ranges[i + 1]) &&
+               ranges[i + 1].from_us <= ranges[i].to_us)
+            i++;
         json_object_begin(json);
         json_key_int(json, "from", from_s);
         json_key_int(json, "duration", (ranges[i].to_us + US_PER_S - 1) / US_PER_S - from_s);
@@ -113,12 +118,14 @@ static void json_ranges(struct json *json, const struct history_range *ranges, s
     json_array_end(json);
 }
 
-// Where nothing is, and why.
-static void json_holes(struct json *json, const struct history_range *ranges, size_t count)
+// Where nothing is, or thinned: where not all is that was; and why.
+static void json_lacks(struct json *json, const struct history_range *ranges, size_t count,
+                       bool thinned)
 {
+    json_key(json, thinned ? "thinned" : "holes");
     json_array_begin(json);
     for (size_t i = 0; i < count; i++) {
-        if (ranges[i].reason == REASON_NONE)
+        if (thinned ? ranges[i].reason != REASON_THINNED : history_has_media(&ranges[i]))
             continue;
         json_object_begin(json);
         json_key(json, "from");
@@ -140,10 +147,9 @@ static void respond_plain(struct http_request *request, const struct history_ran
     writer_init(&out, 1024);
     json_init(&json, &out);
     json_object_begin(&json);
-    json_key(&json, "ranges");
     json_ranges(&json, ranges, count);
-    json_key(&json, "holes");
-    json_holes(&json, ranges, count);
+    json_lacks(&json, ranges, count, false);
+    json_lacks(&json, ranges, count, true);
     json_object_end(&json);
     api_respond(request, 200, &out);
 }
@@ -162,10 +168,9 @@ static void respond_ranges(struct http_request *request, const char *name, const
         json_key_text(&json, "error", error);
     if (warning)
         json_key_text(&json, "warning", warning);
-    json_key(&json, "ranges");
     json_ranges(&json, ranges, count);
-    json_key(&json, "holes");
-    json_holes(&json, ranges, count);
+    json_lacks(&json, ranges, count, false);
+    json_lacks(&json, ranges, count, true);
     json_key(&json, "motion_log");
     json_array_begin(&json);
     json_array_end(&json);

@@ -7,7 +7,7 @@
 static const enum reason reason_codes[] = {
     REASON_NONE,     REASON_UNKNOWN, REASON_SOURCE_LOST, REASON_LINK,      REASON_DISABLED,
     REASON_SCHEDULE, REASON_RESTART, REASON_SHED,        REASON_DISK_SLOW, REASON_DISK_FULL,
-    REASON_IO,       REASON_DELETED, REASON_CLOCK,
+    REASON_IO,       REASON_DELETED, REASON_CLOCK,       REASON_THINNED,
 };
 enum { REASON_CODES = sizeof reason_codes / sizeof reason_codes[0] };
 

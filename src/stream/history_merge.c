@@ -158,8 +158,8 @@ static void on_ranged(void *arg, int err, const struct history_range *ranges, si
     plan_on(request);
 }
 
-// A single segment is known when it is there whole: a cache and other servers have no others, and
-// here the next one follows.
+// A single segment is known when it is there whole, with all its pictures: a cache and other
+// servers have no others, and here the next one follows.
 static bool is_found(const struct request *request)
 {
     const struct plan *plan = &request->plan;
@@ -167,6 +167,8 @@ static bool is_found(const struct request *request)
     if (i >= plan->count || plan->item[i].info.utc_start_us > request->from_us)
         return false;
     const struct segment_info *info = &plan->item[i].info;
+    if (info->flags & SEGMENT_THINNED)
+        return false;
     return request->merge->holder[plan->item[i].holder].kind != HOLDER_OWN ||
            (i + 1 < plan->count && plan->item[i + 1].info.utc_start_us <=
                                        info->utc_start_us + info->duration_us + PLAN_HOLE_US);

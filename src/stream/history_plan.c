@@ -49,11 +49,20 @@ static void put(struct adding *to, const struct plan_item *item)
         to->cut = true;
 }
 
-// A segment of the holder that overlaps items[0..count), all that it touches.
+static bool is_thinned(const struct segment_info *info)
+{
+    return info->flags & SEGMENT_THINNED;
+}
+
+// A segment of the holder that overlaps items[0..count), all that it touches. Longer is better than
+// whole: pictures that are missing are less than nothing at all.
 static bool replaces(const struct segment_info *info, const struct plan_item *items, size_t count)
 {
-    return count == 1 && items[0].info.number == info->number &&
-           info->duration_us > items[0].info.duration_us + PLAN_HOLE_US;
+    if (count != 1 || items[0].info.number != info->number)
+        return false;
+    int64_t longer_us = info->duration_us - items[0].info.duration_us;
+    return longer_us > PLAN_HOLE_US ||
+           (longer_us >= -PLAN_HOLE_US && is_thinned(&items[0].info) && !is_thinned(info));
 }
 
 void plan_add(struct plan *plan, const struct segment_info *infos, size_t count, bool cut,
@@ -140,6 +149,8 @@ bool plan_hole(const struct plan *plan, int64_t from_us, int64_t to_us, struct h
     int64_t at_us = from_us;
     bool found = false;
     for (size_t i = plan_find(plan, from_us); at_us < to_us; i++) {
+        while (i < plan->count && is_thinned(&plan->item[i].info))
+            i++;
         int64_t next_us = i < plan->count ? plan->item[i].info.utc_start_us : INT64_MAX;
         int64_t end_us = next_us < to_us ? next_us : to_us;
         // At the end of the stretch anything may come; within it a short pause is none.
@@ -169,7 +180,7 @@ static void add_range(struct plan_ranges *to, int64_t from_us, int64_t to_us, en
     struct history_range *last = to->count ? &to->range[to->count - 1] : NULL;
     int64_t pause_us = last ? from_us - last->to_us : 0;
     if (last && last->reason == reason &&
-        (pause_us == 0 || (pause_us <= PLAN_HOLE_US && reason == REASON_NONE))) {
+        (pause_us == 0 || (pause_us <= PLAN_HOLE_US && history_has_media(last)))) {
         last->to_us = to_us;
         return;
     }
@@ -196,6 +207,8 @@ static enum reason reason_of(const struct history_range *near, const struct hist
         return near ? near->reason : far->reason;
     if (near->reason == REASON_NONE || far->reason == REASON_NONE)
         return REASON_NONE;
+    if (near->reason == REASON_THINNED || far->reason == REASON_THINNED)
+        return REASON_THINNED;
     return far->reason == REASON_UNKNOWN ? near->reason : far->reason;
 }
 

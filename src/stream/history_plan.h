@@ -4,7 +4,7 @@
 //
 // Invariants of a plan: items are in order of time and none overlaps another. A holder that was
 // added earlier is preferred; a later one fills its holes, and replaces a segment that was cut
-// short there by the same segment at its full length.
+// short or thinned there by the same segment at its full length, or whole.
 #ifndef STREAM_HISTORY_PLAN_H
 #define STREAM_HISTORY_PLAN_H
 
@@ -36,7 +36,8 @@ void plan_use_copies(struct plan *plan, const struct segment_info *copies, size_
 void plan_mark(struct plan *plan);
 // Index of the item that covers this moment, or of the next one; count when there is none.
 size_t plan_find(const struct plan *plan, int64_t utc_us);
-// The stretch of [from, to) from its first moment without media to its last; false: none.
+// The stretch of [from, to) from its first moment without media, or with thinned ones, to its last;
+// false: none.
 bool plan_hole(const struct plan *plan, int64_t from_us, int64_t to_us, struct history_range *hole);
 
 // ---- ranges ------------------------------------------------------------------------------------
@@ -45,9 +46,10 @@ struct plan_ranges {
     size_t count, capacity;      // at most HISTORY_RANGES_MAX
 };
 void plan_ranges_fini(struct plan_ranges *ranges);
-// Media of either; where neither has any, the reason of the one that was added later, who is nearer
-// to the camera, unless it does not know.
+// Media of either, whole ones rather than thinned; where neither has any, the reason of the one
+// that was added later, who is nearer to the camera, unless it does not know.
 void plan_ranges_add(struct plan_ranges *ranges, const struct history_range *more, size_t count);
+// The stretch from the first moment without whole media to the last; false: none.
 bool plan_ranges_hole(const struct plan_ranges *ranges, int64_t from_us, int64_t to_us,
                       struct history_range *hole);
 

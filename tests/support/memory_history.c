@@ -96,8 +96,9 @@ static void work_list(struct request *request)
         const struct segment_info *info = &memory->segment[i / repeat]->info;
         if (!overlaps(request, info))
             continue;
-        ranges[count] = (struct history_range){info->utc_start_us,
-                                               info->utc_start_us + info->duration_us, REASON_NONE};
+        ranges[count] =
+            (struct history_range){info->utc_start_us, info->utc_start_us + info->duration_us,
+                                   info->flags & SEGMENT_THINNED ? REASON_THINNED : REASON_NONE};
         infos[count++] = *info;
     }
     if (memory->hole != REASON_NONE && count > 0) {
@@ -183,7 +184,10 @@ static struct history_request *read_range(struct history *history, const struct 
     request->what = what;
     request->events = events;
     struct memory_history *memory = request->memory;
-    if (++memory->reads == 2 && memory->lose) {
+    ++memory->reads;
+    if (memory->reads == 2 && memory->thin)
+        memory->segment[memory->thin]->info.flags |= SEGMENT_THINNED;
+    if (memory->reads == 2 && memory->lose) {
         segment_unref(&memory->segment[memory->lose]);
         memory->count--;
         for (unsigned i = memory->lose; i < memory->count; i++)

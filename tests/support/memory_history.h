@@ -22,8 +22,9 @@ struct memory_history {
     int fail;            // every request ends with this
     unsigned fail_after; // a read ends with `fail` after so many segments, when fail is set
     bool closed;
-    unsigned lose;    // when the second reading begins, the segment of this index goes; 0: none
-    enum reason hole; // told behind the media in ranges, a second long; NONE: no hole
+    unsigned thin; // when the second reading begins, the segment of this index is thinned; 0: none
+    unsigned lose; // when the second reading begins, the segment of this index goes; 0: none
+    enum reason hole;       // told behind the media in ranges, a second long; NONE: no hole
     struct history_via via; // of the last question
     unsigned list_repeat;   // a list has each segment so often (long lists); 0: once
 };

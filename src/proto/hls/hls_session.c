@@ -6,7 +6,7 @@ static int64_t walk(const struct hls_session *session, const struct history_rang
 {
     int64_t left_us = session->elapsed_us, at_us = session->origin_us;
     for (size_t i = 0; i < count; i++) {
-        if (ranges[i].reason != REASON_NONE || ranges[i].to_us <= at_us)
+        if (!history_has_media(&ranges[i]) || ranges[i].to_us <= at_us)
             continue;
         if (ranges[i].from_us > at_us)
             at_us = ranges[i].from_us;
@@ -25,7 +25,7 @@ int64_t hls_session_place(const struct hls_session *session, const struct histor
                                                         : session->origin_us + session->elapsed_us;
     *waits = false;
     for (size_t i = 0; i < count; i++) {
-        if (ranges[i].reason != REASON_NONE)
+        if (!history_has_media(&ranges[i]))
             continue;
         if (ranges[i].to_us > place_us && ranges[i].from_us < place_us + session->span_us)
             return place_us;
@@ -46,7 +46,7 @@ uint64_t hls_session_breaks(const struct hls_session *session, const struct hist
     if (first->flags & SEGMENT_DISCONTINUITY)
         before_us -= HLS_HOLE_US;
     for (size_t i = 0; i < count && ranges[i].from_us < before_us; i++) {
-        if (ranges[i].reason != REASON_NONE)
+        if (!history_has_media(&ranges[i]))
             continue;
         if (end_us > session->origin_us && ranges[i].from_us - end_us >= HLS_HOLE_US)
             breaks++;

@@ -51,6 +51,8 @@ int mp4_layout_payload(const struct mp4_layout *layout, uint64_t at, uint64_t en
     int index, first;
     uint64_t offset, length;
     mp4_file_at(layout->file, at, &head, &first, &offset, &length);
+    if (first >= 0 && (segment->info.flags ^ layout->infos[first].flags) & SEGMENT_THINNED)
+        return ERR_INVALID; // from somebody else who has more of it, or less
     for (index = first; at < end && index == first;) { // a time-lapse has several pieces of it
         length = length < end - at ? length : end - at;
         int err = mp4_file_payload(segment, offset, length, out);

@@ -94,15 +94,21 @@ static void close_server(void)
     memory_history_fini(&room.far);
 }
 
-static void add_far(unsigned first, unsigned count)
+static void add_far_with(unsigned first, unsigned count, unsigned pictures, uint8_t flags)
 {
     for (unsigned i = first; i < first + count; i++) {
         struct segment *segment =
-            hand_segment(room.tracks, 1000 + i, FIRST_US + i * US_PER_S, 25, 400);
+            hand_segment(room.tracks, 1000 + i, FIRST_US + i * US_PER_S, pictures, 400);
         segment->info.duration_us = US_PER_S;
+        segment->info.flags |= flags;
         segment->info.bytes = cmaf_segment(segment)->bytes;
         memory_history_add(&room.far, &segment);
     }
+}
+
+static void add_far(unsigned first, unsigned count)
+{
+    add_far_with(first, count, 25, 0);
 }
 
 static void begin(void)
@@ -186,6 +192,33 @@ static void on_end(void *arg, int err)
 
 static const struct history_events events = {on_segment, on_heads, on_end};
 
+struct told {
+    struct history_range range[8];
+    size_t count;
+    bool ended;
+};
+
+static void on_ranges(void *arg, int err, const struct history_range *ranges, size_t count)
+{
+    struct told *told = arg;
+    assert_int_equal(err, 0);
+    assert_true(count <= 8);
+    memcpy(told->range, ranges, count * sizeof ranges[0]);
+    told->count = count;
+    told->ended = true;
+}
+
+static struct told ask_ranges(unsigned from_s, unsigned to_s)
+{
+    static struct told told;
+    told = (struct told){0};
+    (void)history_ranges(stream_history(room.stream), FIRST_US + from_s * US_PER_S,
+                         FIRST_US + to_s * US_PER_S, on_ranges, &told);
+    settle();
+    assert_true(told.ended);
+    return told;
+}
+
 static struct reader look(unsigned from_s, unsigned to_s, enum history_what what)
 {
     static struct reader reader;
@@ -251,6 +284,50 @@ static void cache_second_look_costs_no_uplink(void **state)
     assert_int_equal(stats().hits, 12);
     assert_int_equal(stats().misses, 6);
     assert_int_equal(stats().segments, 6);
+    end();
+}
+
+// What comes whole takes the place of what came thinned, and not the other way round.
+static void cache_prefers_what_is_whole(void **state)
+{
+    (void)state;
+    begin();
+    add_far_with(0, 2, 1, SEGMENT_THINNED);
+    struct reader thinned = look(0, 2, HISTORY_WHOLE);
+    assert_int_equal(thinned.count, 2);
+    (void)look(0, 2, HISTORY_WHOLE);
+    assert_int_equal(room.far.given, 2); // as good as it gets
+    add_far(2, 1);
+    assert_int_equal(look(0, 3, HISTORY_WHOLE).count, 3);
+    room.far.fail = ERR_CLOSED;
+    struct told told = ask_ranges(0, 3);
+    room.far.fail = 0;
+    assert_int_equal(told.count, 2);
+    assert_int_equal(told.range[0].reason, REASON_THINNED);
+    assert_int_equal(told.range[0].to_us, FIRST_US + 2 * US_PER_S);
+    assert_int_equal(told.range[1].reason, REASON_NONE);
+    assert_int_equal(told.range[1].to_us, FIRST_US + 3 * US_PER_S);
+    segment_unref(&room.far.segment[2]);
+    for (unsigned i = 0; i < 2; i++)
+        segment_unref(&room.far.segment[i]);
+    room.far.count = 0;
+    add_far(0, 2);
+    struct reader whole = look(0, 2, HISTORY_WHOLE);
+    assert_int_equal(room.far.given, 5);
+    assert_int_not_equal(whole.sum[0], thinned.sum[0]);
+    assert_int_equal(stats().segments, 3);
+    struct reader again = look(0, 2, HISTORY_WHOLE);
+    assert_same(&whole, &again);
+    assert_int_equal(room.far.given, 5);
+    for (unsigned i = 0; i < 2; i++)
+        segment_unref(&room.far.segment[i]);
+    room.far.count = 0;
+    add_far_with(0, 2, 1, SEGMENT_THINNED);
+    struct reader worse = look(0, 2, HISTORY_WHOLE); // as it is listed there
+    assert_same(&worse, &thinned);
+    room.far.fail = ERR_CLOSED;
+    again = look(0, 2, HISTORY_WHOLE);
+    assert_same(&whole, &again);
     end();
 }
 
@@ -485,7 +562,8 @@ static void cache_named_in_fstab_waits_for_its_mount(void **state)
     end();
 }
 
-TEST_MAIN(TEST(cache_second_look_costs_no_uplink), TEST(cache_waits_for_what_is_being_written),
+TEST_MAIN(TEST(cache_second_look_costs_no_uplink), TEST(cache_prefers_what_is_whole),
+          TEST(cache_waits_for_what_is_being_written),
           TEST(cache_survives_a_restart_and_a_link_that_is_down),
           TEST(cache_heals_a_file_that_is_damaged),
           TEST(cache_of_foreign_and_cut_files_is_read_all_the_same),

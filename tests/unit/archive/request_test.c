@@ -165,7 +165,8 @@ static void damaged_file_is_said_once_and_left_out(void **state)
 }
 
 // Sixty hours of segments of 4 s, as closed indexes beside hour files that nobody looks into.
-static void make_hours(void)
+// thinned: the last two of each second hour and the first one of the next, and one in the middle.
+static void make_hours(bool thinned)
 {
     char folder[200], path[HOUR_PATH], why[100];
     (void)text_format(folder, sizeof folder, "%s/cam", room.folder.path);
@@ -180,6 +181,8 @@ static void make_hours(void)
                                         .head_bytes = 5,
                                         .duration_us = 4000000,
                                         .parts = 1};
+            if (thinned && (hour % 2 ? i == 0 : i >= 898 || i == 400))
+                entry.flags = SEGMENT_THINNED;
             assert_true(index_add(index, &entry));
         }
         index->closed = true;
@@ -209,7 +212,7 @@ static void list_longer_than_the_bound_is_cut(void **state)
 {
     (void)state;
     room_open_plain("cam");
-    make_hours();
+    make_hours(false);
     room_attach();
     room_settle();
     struct got *got = room_list(0, INT64_MAX / 2);
@@ -227,7 +230,34 @@ static void list_longer_than_the_bound_is_cut(void **state)
     room_close();
 }
 
+static void ranges_say_what_is_thinned(void **state)
+{
+    (void)state;
+    room_open_plain("cam");
+    make_hours(true);
+    room_attach();
+    room_settle();
+    for (unsigned round = 0; round < 2; round++) { // and when the files are known
+        struct got *got = room_ranges(0, ROOM_START_US + 4 * 3600 * US_PER_S);
+        int64_t hour_us = ROOM_START_US;
+        assert_int_equal(got->ranges, 9);
+        for (unsigned i = 0; i < 8; i++) {
+            assert_int_equal(got->range[i].reason, i % 2 ? REASON_THINNED : REASON_NONE);
+            assert_int_equal(got->range[i].to_us, got->range[i + 1].from_us);
+        }
+        assert_int_equal(got->range[1].from_us, hour_us + 1600 * US_PER_S);
+        assert_int_equal(got->range[1].to_us, hour_us + 1604 * US_PER_S);
+        assert_int_equal(got->range[3].from_us, hour_us + 3592 * US_PER_S);
+        assert_int_equal(got->range[3].to_us, hour_us + 3604 * US_PER_S);
+    }
+    struct got *got = room_list(ROOM_START_US, ROOM_START_US + 1601 * US_PER_S);
+    assert_int_equal(got->count, 401);
+    assert_int_equal(got->segment[400].info.flags, SEGMENT_THINNED);
+    room_close();
+}
+
 TEST_MAIN(TEST(ranges_merge_what_touches_and_split_at_holes),
           TEST(ranges_of_known_files_do_not_read), TEST(list_is_what_can_be_read),
-          TEST(list_longer_than_the_bound_is_cut), TEST(requests_wait_until_the_tree_is_listed),
-          TEST(requests_beyond_the_limit_are_refused), TEST(damaged_file_is_said_once_and_left_out))
+          TEST(list_longer_than_the_bound_is_cut), TEST(ranges_say_what_is_thinned),
+          TEST(requests_wait_until_the_tree_is_listed), TEST(requests_beyond_the_limit_are_refused),
+          TEST(damaged_file_is_said_once_and_left_out))

@@ -219,10 +219,14 @@ static void api_server_tells_itself(void **state)
 
 #define AT_US (1700000000 * US_PER_S)
 static const struct history_range past_ranges[] = {
-    {AT_US, AT_US + 100 * US_PER_S + 1, REASON_NONE},
+    {AT_US, AT_US + 60 * US_PER_S, REASON_NONE},
+    {AT_US + 60 * US_PER_S, AT_US + 70 * US_PER_S, REASON_THINNED},
+    {AT_US + 70 * US_PER_S, AT_US + 100 * US_PER_S + 1, REASON_NONE},
     {AT_US + 100 * US_PER_S + 1, AT_US + 200 * US_PER_S, REASON_SOURCE_LOST},
     {AT_US + 200 * US_PER_S, AT_US + 5 * 86400 * US_PER_S, REASON_NONE},
 };
+
+enum { PAST_RANGES = sizeof past_ranges / sizeof past_ranges[0] };
 
 // A history that answers in a later turn, or never.
 struct past {
@@ -240,7 +244,7 @@ struct past {
 static void past_answer(void *arg)
 {
     struct past *past = arg;
-    past->done(past->arg, 0, past_ranges, 3);
+    past->done(past->arg, 0, past_ranges, PAST_RANGES);
 }
 
 static struct history_request *past_ask(struct history *history, const struct history_via *via,
@@ -267,7 +271,8 @@ static void past_cancel(struct history_request *request)
 static bool past_summary(struct history *history, struct history_range *whole, uint64_t *bytes)
 {
     (void)history;
-    *whole = (struct history_range){past_ranges[0].from_us, past_ranges[2].to_us, REASON_NONE};
+    *whole = (struct history_range){past_ranges[0].from_us, past_ranges[PAST_RANGES - 1].to_us,
+                                    REASON_NONE};
     *bytes = 1;
     return true;
 }
@@ -331,11 +336,16 @@ static void api_recording_status_ranges_are_exact_or_whole_hours(void **state)
     assert_null(json_at(json, "0.warning"));
     assert_int_equal(json_array_size(json_at(json, "0.holes")), 1);
     assert_string_equal(json_text_at(json, "0.holes.0.reason"), "source_lost");
+    assert_int_equal(json_array_size(json_at(json, "0.thinned")), 1);
+    assert_string_equal(json_text_at(json, "0.thinned.0.reason"), "thinned");
+    assert_int_equal((int)json_number_value(json_at(json, "0.thinned.0.from")), 1700000060);
+    assert_int_equal((int)json_number_value(json_at(json, "0.thinned.0.duration")), 10);
     json_decref(json);
     json =
         fixture_json(&fixture, "/streamer/api/v3/streams/a/dvr/ranges?from=1700000000&to=now", 200);
     assert_int_equal(json_array_size(json_at(json, "ranges")), 2);
     assert_string_equal(json_text_at(json, "holes.0.reason"), "source_lost");
+    assert_string_equal(json_text_at(json, "thinned.0.reason"), "thinned");
     assert_int_equal((int)json_real_value(json_at(json, "holes.0.duration")), 99);
     json_decref(json);
     json_decref(fixture_json(&fixture, "/streamer/api/v3/streams/a/dvr/ranges?from=x", 400));
@@ -344,6 +354,7 @@ static void api_recording_status_ranges_are_exact_or_whole_hours(void **state)
     json = fixture_json(&fixture, "/a/recording_status.json?request=ranges", 200);
     assert_true(past.from_us == AT_US);
     assert_string_equal(json_text_at(json, "0.warning"), "too_big_range");
+    assert_int_equal(json_array_size(json_at(json, "0.thinned")), 0);
     assert_int_equal(json_array_size(json_at(json, "0.ranges")), 1);
     assert_int_equal(json_integer_value(json_at(json, "0.ranges.0.from")) % 3600, 0);
     assert_int_equal(json_integer_value(json_at(json, "0.ranges.0.duration")) % 3600, 0);

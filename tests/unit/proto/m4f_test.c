@@ -559,11 +559,15 @@ static void m4f_ranges_say_why_nothing_is_there(void **state)
     struct reader reader = {.past = &past};
     past_open(&past, 1, 1);
     past.memory.hole = REASON_SOURCE_LOST;
+    past.memory.segment[0]->info.flags |= SEGMENT_THINNED;
     reader.request = history_ranges(past.history, 0, INT64_MAX / 8, on_ranges, &reader);
     settle(&past);
     assert_int_equal(reader.list_count, 2);
-    assert_int_equal(reader.first_reason, REASON_NONE);
+    assert_int_equal(reader.first_reason, REASON_THINNED);
     assert_int_equal(reader.last_reason, REASON_SOURCE_LOST);
+    reader.request = history_list(past.history, 0, INT64_MAX / 8, on_list, &reader);
+    settle(&past);
+    assert_int_equal(reader.last.flags & SEGMENT_THINNED, SEGMENT_THINNED);
     past_close(&past);
 }
 

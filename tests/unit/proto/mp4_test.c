@@ -219,6 +219,19 @@ static void mp4_segment_gone_during_the_download_cuts_it(void **state)
     web_close(&web);
 }
 
+// From a holder that has less of it than the one whose tables were read, or more.
+static void mp4_segment_of_another_kind_cuts_the_download(void **state)
+{
+    (void)state;
+    struct web web;
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 5, 0);
+    web.memory.thin = 3; // after the tables were read
+    assert_int_equal(get_file(&web, PAST_S, 60, ""), 200);
+    assert_true(web.client.cut);
+    web_close(&web);
+}
+
 static void mp4_archive_that_fails_among_the_tables_is_told(void **state)
 {
     (void)state;
@@ -518,6 +531,7 @@ TEST_MAIN(TEST(mp4_file_has_its_length_before_its_first_byte), TEST(mp4_head_rea
           TEST(mp4_file_ends_where_the_tracks_change),
           TEST(mp4_file_goes_as_fast_as_the_client_takes_it),
           TEST(mp4_segment_gone_during_the_download_cuts_it),
+          TEST(mp4_segment_of_another_kind_cuts_the_download),
           TEST(mp4_archive_that_fails_among_the_tables_is_told), TEST(mp4_client_gone_cancels),
           TEST(mp4_stream_removed_during_the_download), TEST(mp4_that_cannot_be_given),
           TEST(mp4_timelapse_is_the_key_frames_alone),

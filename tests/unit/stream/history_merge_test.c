@@ -35,13 +35,19 @@ static void keep(struct history *history, struct segment *segment)
 }
 
 // A segment of a second at so many seconds.
-static void add(unsigned holder, unsigned second)
+static void add_with(unsigned holder, unsigned second, uint8_t flags)
 {
     struct segment *segment =
         hand_segment(past.tracks, second, FIRST_US + second * US_PER_S, 25, 9);
     segment->info.duration_us = US_PER_S;
-    segment->info.bytes = 100;
+    segment->info.bytes = flags & SEGMENT_THINNED ? 30 : 100;
+    segment->info.flags |= flags;
     memory_history_add(&past.memory[holder], &segment);
+}
+
+static void add(unsigned holder, unsigned second)
+{
+    add_with(holder, second, 0);
 }
 
 static void begin(void)
@@ -80,7 +86,7 @@ static void end(void)
 
 struct reader {
     struct history_request *request;
-    unsigned count, gaps, ends;
+    unsigned count, gaps, thinned, ends;
     uint64_t number[32];
     struct history_range range[8];
     int err;
@@ -91,6 +97,7 @@ struct reader {
 static void one(struct reader *reader, const struct segment_info *info)
 {
     reader->gaps += (info->flags & SEGMENT_DISCONTINUITY) != 0;
+    reader->thinned += (info->flags & SEGMENT_THINNED) != 0;
     reader->number[reader->count++] = info->number;
     if (reader->count == reader->cancel_at)
         history_cancel(&reader->request);
@@ -193,6 +200,44 @@ static void merge_fills_holes_from_whoever_has_them(void **state)
         assert_int_equal(kept, what == HISTORY_WHOLE ? 4 : 0); // what came from the others
         end();
     }
+}
+
+static void merge_gives_whole_ones_for_thinned(void **state)
+{
+    (void)state;
+    struct reader reader = {0}, single = {0}, ranges = {0}, down = {0};
+    begin();
+    add(OWN, 0), add_with(OWN, 1, SEGMENT_THINNED), add_with(OWN, 2, SEGMENT_THINNED);
+    add(OWN, 3), add_with(OWN, 4, SEGMENT_THINNED), add(OWN, 5);
+    add_with(COPY, 1, SEGMENT_THINNED), add_with(COPY, 4, SEGMENT_THINNED);
+    add(FAR, 1), add_with(FAR, 2, SEGMENT_THINNED), add_with(FAR, 4, SEGMENT_THINNED);
+    add(FARTHER, 4);
+    begin_read(&reader, 0, 6, HISTORY_WHOLE);
+    assert_numbers(&reader, 0, 6);
+    assert_int_equal(reader.thinned, 1); // nobody has the third
+    assert_int_equal(reader.gaps, 0);
+    assert_int_equal(past.memory[OWN].given, 4);
+    assert_int_equal(past.memory[FAR].given, 1);
+    assert_int_equal(past.memory[FARTHER].given, 1);
+    single.request = history_read(past.merged, FIRST_US + 4 * US_PER_S, FIRST_US + 4 * US_PER_S + 1,
+                                  HISTORY_HEADS, &events, &single);
+    loop_fixture_settle(past.loop);
+    assert_numbers(&single, 4, 1);
+    assert_int_equal(single.thinned, 0);
+    ranges.request =
+        history_ranges(past.merged, FIRST_US, FIRST_US + 6 * US_PER_S, on_ranges, &ranges);
+    loop_fixture_settle(past.loop);
+    assert_int_equal(ranges.count, 3);
+    assert_int_equal(ranges.range[1].reason, REASON_THINNED);
+    assert_int_equal(ranges.range[1].from_us, FIRST_US + 2 * US_PER_S);
+    assert_int_equal(ranges.range[1].to_us, FIRST_US + 3 * US_PER_S);
+    // Who has more of them cannot be asked: what is here.
+    past.memory[FAR].fail = past.memory[FARTHER].fail = ERR_CLOSED;
+    begin_read(&down, 0, 6, HISTORY_WHOLE);
+    assert_numbers(&down, 0, 6);
+    assert_int_equal(down.err, 0);
+    assert_int_equal(down.thinned, 3);
+    end();
 }
 
 static void merge_says_where_nobody_has_it(void **state)
@@ -368,7 +413,8 @@ static void merge_summary_spans_all(void **state)
 }
 
 TEST_MAIN(TEST(merge_what_is_here_asks_nobody), TEST(merge_fills_holes_from_whoever_has_them),
-          TEST(merge_says_where_nobody_has_it), TEST(merge_takes_copies_of_what_others_list),
+          TEST(merge_gives_whole_ones_for_thinned), TEST(merge_says_where_nobody_has_it),
+          TEST(merge_takes_copies_of_what_others_list),
           TEST(merge_lists_copies_when_the_others_cannot_be_asked),
           TEST(merge_goes_on_with_another_when_one_fails),
           TEST(merge_asks_others_for_one_that_is_damaged),

@@ -80,6 +80,33 @@ static void plan_takes_the_whole_segment_for_one_cut_short(void **state)
     plan_fini(&plan);
 }
 
+static void plan_takes_the_whole_segment_for_one_thinned(void **state)
+{
+    (void)state;
+    struct plan plan = {0};
+    struct segment_info here[] = {info(1, 0, 4), info(2, 4, 8), info(3, 8, 12), info(4, 12, 16)};
+    struct segment_info there[] = {info(1, 0, 4), info(2, 4, 8), info(3, 8, 12), info(5, 11, 16)};
+    struct history_range hole;
+    here[1].flags = here[2].flags = here[3].flags = SEGMENT_THINNED;
+    there[0].flags = there[2].flags = SEGMENT_THINNED;
+    plan_add(&plan, here, 4, false, 0);
+    assert_true(plan_hole(&plan, 0, 16 * S, &hole));
+    assert_true(hole.from_us == 4 * S && hole.to_us == 16 * S);
+    assert_false(plan_hole(&plan, 0, 4 * S, &hole));
+    plan_add(&plan, there, 4, false, 1);
+    assert_string_equal(print(&plan), "0-4/0 4-8/1 8-12/0 12-16/0"); // 11-16 is cut otherwise
+    plan_fini(&plan);
+    // A beginning, and all of it thinned: what lasts longer.
+    struct segment_info begun = info(1, 0, 1.5), thinned = info(1, 0, 4);
+    thinned.flags = SEGMENT_THINNED;
+    plan_add(&plan, &begun, 1, false, 0);
+    plan_add(&plan, &thinned, 1, false, 1);
+    assert_string_equal(print(&plan), "0-4/1");
+    plan_add(&plan, &begun, 1, false, 2);
+    assert_string_equal(print(&plan), "0-4/1");
+    plan_fini(&plan);
+}
+
 static void plan_hole_is_from_the_first_to_the_last(void **state)
 {
     (void)state;
@@ -157,8 +184,30 @@ static void plan_ranges_hole_only_when_nobody_has_it(void **state)
     plan_ranges_fini(&ranges);
 }
 
+static void plan_ranges_prefer_what_is_whole(void **state)
+{
+    (void)state;
+    struct plan_ranges ranges = {0};
+    struct history_range hole;
+    const struct history_range here[] = {
+        {0, 10, REASON_NONE}, {10, 20, REASON_THINNED}, {20, 30, REASON_DISK_SLOW}};
+    const struct history_range there[] = {
+        {12, 15, REASON_NONE}, {15, 18, REASON_LINK}, {18, 25, REASON_THINNED}};
+    plan_ranges_add(&ranges, here, 3);
+    assert_true(plan_ranges_hole(&ranges, 0, 15, &hole));
+    assert_true(hole.from_us == 10 && hole.to_us == 15);
+    plan_ranges_add(&ranges, there, 3);
+    assert_int_equal(ranges.count, 5);
+    assert_range(&ranges.range[1], 10, 12, REASON_THINNED);
+    assert_range(&ranges.range[2], 12, 15, REASON_NONE);
+    assert_range(&ranges.range[3], 15, 25, REASON_THINNED);
+    assert_range(&ranges.range[4], 25, 30, REASON_DISK_SLOW);
+    plan_ranges_fini(&ranges);
+}
+
 TEST_MAIN(TEST(plan_of_halves_is_whole), TEST(plan_of_different_cuts_never_overlaps),
           TEST(plan_takes_the_whole_segment_for_one_cut_short),
-          TEST(plan_hole_is_from_the_first_to_the_last), TEST(plan_copies_are_for_what_others_have),
-          TEST(plan_of_a_list_that_was_cut_ends_there),
+          TEST(plan_takes_the_whole_segment_for_one_thinned),
+          TEST(plan_ranges_prefer_what_is_whole), TEST(plan_hole_is_from_the_first_to_the_last),
+          TEST(plan_copies_are_for_what_others_have), TEST(plan_of_a_list_that_was_cut_ends_there),
           TEST(plan_ranges_hole_only_when_nobody_has_it))

@@ -83,9 +83,10 @@ static void history_reason_codes_never_change(void **state)
     assert_int_equal(history_reason_code(REASON_IO), 10);
     assert_int_equal(history_reason_code(REASON_DELETED), 11);
     assert_int_equal(history_reason_code(REASON_CLOCK), 12);
-    for (unsigned code = 0; code < 13; code++)
+    assert_int_equal(history_reason_code(REASON_THINNED), 13);
+    for (unsigned code = 0; code < 14; code++)
         assert_int_equal(history_reason_code(history_reason_of((uint8_t)code)), code);
-    assert_int_equal(history_reason_of(13), REASON_UNKNOWN);
+    assert_int_equal(history_reason_of(14), REASON_UNKNOWN);
     assert_int_equal(history_reason_of(255), REASON_UNKNOWN);
     assert_int_equal(history_reason_code(REASON_DNS), 1);
 }
