@@ -98,6 +98,13 @@ extern const char cmaf_rendition_key;
 // where the next segment begins may set it before sharing the segment. ERR_INVALID, ERR_LIMIT,
 // ERR_UNSUPPORTED; *out is set on success only.
 MUST_USE int cmaf_segment_from_bytes(struct buf **buf, struct tracks *tracks, struct segment **out);
+// The same segment with SEGMENT_THINNED: of its video the key pictures only, and all of its sound,
+// as one chunk. A picture lasts until the next one of its track, the last one to the end of the
+// segment, so that nothing is a gap. Count one; it has a block of its own, no longer than it is.
+// NULL when it cannot be: no video, nothing that could be left out, it does not begin with a key
+// picture, its bytes are damaged. Makes the frames of `segment` (segment_frames), which is not
+// changed else.
+struct segment *cmaf_segment_thin(struct segment *segment);
 // The concatenated heads (uuid prft moof mdat-header of each chunk) of a segment, as mp4_file_add
 // wants them. Count one.
 struct buf *cmaf_segment_heads(struct segment *segment);

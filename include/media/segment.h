@@ -24,7 +24,7 @@ enum segment_flags {
     SEGMENT_KEY = 1,           // begins with a key frame of the leading track
     SEGMENT_DISCONTINUITY = 2, // not continuous with the segment before it (hole, new run)
     // Another one under the same number and time, that a disk had no room for as it was: of its
-    // video only the key pictures are left.
+    // video only the key pictures are left (cmaf_segment_thin).
     SEGMENT_THINNED = 4,
 };
 

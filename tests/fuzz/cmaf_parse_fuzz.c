@@ -99,6 +99,13 @@ static void try_segment(struct bytes in, struct tracks *tracks)
     const struct chain *packets;
     if (ts_segment(segment, &packets) == 0)
         ENSURE(packets->bytes % 188 == 0);
+    struct segment *thinned = cmaf_segment_thin(segment);
+    if (thinned) {
+        ENSURE(segment_frames(thinned) == 0 && thinned->frame_count < segment->frame_count);
+        ENSURE(thinned->info.flags & SEGMENT_THINNED &&
+               thinned->info.bytes < 2u * in.length + 4096);
+    }
+    segment_unref(&thinned);
     struct segment *copy = segment_new(&segment->info, tracks);
     for (unsigned part = 0; part < segment->part_count; part++)
         for (unsigned i = 0; i < segment->parts[part].count; i++) {
