@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "format/cmaf.h"
 #include "recover.h"
+#include "scan_parse.h"
 #include "volume.h"
 
 enum {
@@ -316,26 +317,6 @@ static void on_open(void *arg, const struct file_result *result)
         step(opened);
 }
 
-// Bytes of the boxes up to and with moov; 0 when that is not to be told from these bytes, SIZE_MAX
-// when there is none.
-static size_t init_length(struct bytes in)
-{
-    size_t at = 0;
-    for (;;) {
-        struct bytes rest = bytes_of(in.data + at, in.length - at);
-        uint32_t size, type;
-        if (!bytes_read_u32(&rest, &size) || !bytes_read_u32(&rest, &type))
-            return 0;
-        if (size < 8 || size > ARCHIVE_INIT_MAX || at + size > ARCHIVE_INIT_MAX)
-            return SIZE_MAX;
-        at += size;
-        if (type == 0x6d6f6f76) // moov
-            return at;
-        if (at > in.length)
-            return 0;
-    }
-}
-
 static void on_init(void *arg, const struct file_result *result)
 {
     struct opened *opened = arg;
@@ -346,7 +327,7 @@ static void on_init(void *arg, const struct file_result *result)
         return;
     }
     struct bytes in = buf_bytes(result->data);
-    size_t length = init_length(in);
+    size_t length = scan_init_length(in);
     bool all = in.length >= opened->size;
     if (length <= in.length && length > 0) {
         opened->init_length = length;

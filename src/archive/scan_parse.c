@@ -17,6 +17,24 @@ enum {
     BODY_MAX = 32u << 20, // half a second at 500 Mbit/s; longer ones are compared when read
 };
 
+size_t scan_init_length(struct bytes in)
+{
+    size_t at = 0;
+    for (;;) {
+        struct bytes rest = bytes_of(in.data + at, in.length - at);
+        uint32_t size, type;
+        if (!bytes_read_u32(&rest, &size) || !bytes_read_u32(&rest, &type))
+            return 0;
+        if (size < 8 || size > ARCHIVE_INIT_MAX || at + size > ARCHIVE_INIT_MAX)
+            return SIZE_MAX;
+        at += size;
+        if (type == 0x6d6f6f76) // moov
+            return at;
+        if (at > in.length)
+            return 0;
+    }
+}
+
 void scan_init(struct scan *scan, struct index **index, bool bare, const struct tracks *tracks,
                uint64_t size, uint64_t verify_from)
 {

@@ -36,6 +36,9 @@ struct scan {
     struct cmaf_head segment_head; // of its first chunk
 };
 
+// Of the front of an hour file: bytes of the boxes up to and with moov, which may be more than
+// these; 0 when that is not to be told from them, SIZE_MAX when there is none.
+size_t scan_init_length(struct bytes in);
 // From index_covered on, or from the first chunk of an empty index; bare: take the generation from
 // the first chunk found. Takes the caller's reference of *index.
 void scan_init(struct scan *scan, struct index **index, bool bare, const struct tracks *tracks,

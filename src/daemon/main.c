@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "conf_load.h"
+#include "main_archive.h"
 #include "main_check.h"
 #include "notify.h"
 #include "protocols.h"
@@ -35,6 +36,7 @@ struct arguments {
 
 static const char usage[] =
     "usage: sluice [-c FILE] [-d | -n | --dump]\n"
+    "       sluice check PATH [--repair]\n"
     "  -c FILE         the configuration, /etc/sluice/sluice.conf unless given\n"
     "  -d              stay in front with a readable log\n"
     "  -n              check the configuration, list every problem, exit 0 or 1\n"
@@ -43,6 +45,10 @@ static const char usage[] =
     "  --protocols     print what each protocol does\n"
     "  --version\n"
     "  --help\n"
+    "  check PATH      look over the archive of a dvr path, or of a stream below it, without a\n"
+    "                  server: prints what is wrong; exit 0 nothing, 1 something is left, 2 it\n"
+    "                  could not be done\n"
+    "      --repair    and put right what can be, without touching footage\n"
     "Signals: HUP reads the configuration again, TERM and INT end the server.\n";
 
 static void print_buf(struct buf *buf)
@@ -233,6 +239,8 @@ static int run(struct loop *loop, const struct arguments *arguments)
 int main(int argc, char **argv)
 {
     struct arguments arguments;
+    if (argc > 1 && strcmp(argv[1], "check") == 0)
+        return main_archive_check(argc - 2, (const char *const *)argv + 2);
     protocols_install(protocols_table);
     read_arguments(argc, argv, &arguments);
     if (arguments.action == ACTION_DONE)
