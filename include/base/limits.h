@@ -125,9 +125,9 @@
 // that goes 130 times a day, for a month; the oldest are forgotten then. Files with a wrong clock:
 // two years of hours. Stretches that are locked, and deleted ones that still stand in a file.
 #define JOURNAL_MARKS_MAX 4096
-#define JOURNAL_OFFSETS_MAX 16384
+#define JOURNAL_FILES_MAX 16384
 #define JOURNAL_SPANS_MAX 4096
-#define JOURNAL_LIVES_MAX 64
+#define JOURNAL_CLOCKS_MAX 16
 // The file: all of that, four times over before it is written anew.
 #define JOURNAL_BYTES_MAX (8u << 20)
 

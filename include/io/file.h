@@ -85,6 +85,10 @@ struct file_op *file_replace(struct file_queue *queue, const char *path, struct 
                              file_done_fn done, void *arg);
 struct file_op *file_rename(struct file_queue *queue, const char *from, const char *to,
                             file_done_fn done, void *arg);
+// Another name, in folders that are made when they are missing; those that become empty go, below
+// `stop`. ERR_EXISTS: that name is taken, nothing changed.
+struct file_op *file_move(struct file_queue *queue, const char *from, const char *to,
+                          const char *stop, file_done_fn done, void *arg);
 // Removes the file and then the folders above it that became empty, up to but without `stop`
 // (NULL: the file only). value = bytes freed.
 struct file_op *file_remove(struct file_queue *queue, const char *path, const char *stop,

@@ -22,6 +22,7 @@ struct file_calls {
     int (*sync)(int descriptor); // fdatasync; of a folder fsync
     int (*truncate)(int descriptor, uint64_t length);
     int (*rename)(const char *from, const char *to);
+    int (*rename_new)(const char *from, const char *to); // EEXIST: never over another
     int (*unlink)(const char *path);
     int (*rmdir)(const char *path);
     int (*mkdir)(const char *path, unsigned mode);

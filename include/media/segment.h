@@ -34,6 +34,7 @@ struct segment_info {
     int64_t utc_start_us; // decode time of its first leading-track frame
     int64_t duration_us;  // up to the start of the next one
     uint64_t bytes;       // size of its CMAF form
+    int64_t clock_us;     // wall clock less monotonic one by which it was dated; 0: not here
     uint32_t generation;  // of its track list, as numbered where it was made
     uint8_t flags;        // enum segment_flags
 };

@@ -85,6 +85,7 @@ void archive_listed(struct archive *archive)
         all &= place_known(&archive->place[i]);
     }
     requests_wake(archive);
+    redate_wake(&archive->redate);
     if (archive->listed || !any || !all)
         return;
     archive->listed = true;
@@ -156,19 +157,6 @@ void archive_disk_changed(struct archive *archive, struct place *place, bool for
         archive_place_changed(archive, place, 0);
 }
 
-void archive_path(const struct archive *archive, struct hour_name name, const char *extension,
-                  char out[HOUR_PATH])
-{
-    ENSURE(name.disk < archive->places);
-    hour_path(out, archive->place[name.disk].folder, name, extension);
-}
-
-struct disk *archive_disk(const struct archive *archive, struct hour_name name)
-{
-    ENSURE(name.disk < archive->places);
-    return archive->place[name.disk].disk;
-}
-
 static bool folders_meet(const struct archive *a, const struct archive *b)
 {
     for (unsigned i = 0; i < a->places; i++)
@@ -201,6 +189,7 @@ static void archive_free(struct archive *archive)
     struct archives *owner = archive->owner;
     recorder_fini(&archive->recorder);
     journal_fini(&archive->journal);
+    redate_fini(&archive->redate);
     opened_drop_all(archive); // closes its files, before the queues of the disks go
     for (unsigned i = 0; i < archive->places; i++)
         place_fini(&archive->place[i]);
@@ -233,7 +222,7 @@ static void on_gone(void *arg)
 void archive_check_gone(struct archive *archive)
 {
     if (!archive->stream && archive->ops == 0 && recorder_idle(&archive->recorder) &&
-        journal_idle(&archive->journal))
+        journal_idle(&archive->journal) && redate_idle(&archive->redate))
         loop_defer(archive->owner->loop, &archive->gone, on_gone, archive);
 }
 
@@ -242,7 +231,10 @@ void archive_mark(struct archive *archive, enum reason reason)
     const struct journal_list *marks = &archive->journal.records.marks;
     int64_t recorded_us = archive->recorder.taken_end_us;
     bool since = marks->count == 0 || marks->item[marks->count - 1].from_us < recorded_us;
-    journal_mark(archive, recorded_us && since ? recorded_us : utc_us(), reason);
+    if (recorded_us && since)
+        journal_mark(archive, recorded_us, archive->redate.base_us, reason);
+    else
+        journal_mark(archive, utc_us(), utc_us() - boot_us(), reason);
 }
 
 // The server stops, or the stream has no archive here any more.
@@ -263,6 +255,7 @@ void archive_close(struct archive *archive)
     stream_set_slot(stream, STREAM_SLOT_ARCHIVE, NULL);
     archive->stream = NULL;
     journal_load_cancel(&archive->journal);
+    redate_stop(&archive->redate);
     for (unsigned i = 0; i < archive->places; i++)
         place_give_up(&archive->place[i]);
     recorder_close(&archive->recorder);
@@ -366,6 +359,7 @@ static struct archive *archive_new(struct archives *archives, struct stream *str
     archive->problem = REASON_NONE;
     list_init(&archive->requests);
     journal_init(&archive->journal, archive);
+    redate_init(&archive->redate, archive);
     recorder_init(&archive->recorder, archive);
     archive->listener = (struct segment_listener){.on_part = on_part,
                                                   .on_segment = on_segment,

@@ -7,6 +7,7 @@
 //   archive  -> places       its folder on each of its disks
 //            -> hours        names and times, of all places
 //            -> journal      what media cannot say
+//            -> redate    moves files of a wrong clock to where they belong
 //            -> recorder -> volumes   hour files being written
 //            -> requests     of readers
 #ifndef ARCHIVE_ARCHIVE_PRIV_H
@@ -27,6 +28,7 @@
 #include "io/timeout.h"
 #include "opened.h"
 #include "place.h"
+#include "redate.h"
 #include "stream/stream.h"
 #include "recorder.h"
 
@@ -62,6 +64,7 @@ struct archive {
     struct hours hours;
     struct journal journal;
     struct recorder recorder;
+    struct redate redate;
     struct duty duty;
     struct segment_listener listener;
     struct list requests;

@@ -39,6 +39,7 @@ struct hour {
     // A write or sync of it failed in this life: what of it is in the cache may not be on the disk,
     // and no sync will tell; no index is written.
     bool failed : 1;
+    bool moving : 1;          // to another name: neither removed nor opened anew
     bool damaged : 1;         // it could not be read, which was said
     int64_t start_us, end_us; // UTC, offset included; equal when nothing is in it
     uint64_t bytes;           // of the file and its index

@@ -95,12 +95,18 @@ static void pend(struct journal *journal, const struct journal_record *record)
 // The life of this process, once, and the hole before it.
 static void begin_life(struct journal *journal)
 {
-    struct journal_record life = {.kind = JOURNAL_LIFE, .from_us = journal->begun_us};
-    clock_boot_id(life.boot);
-    life.to_us = utc_us() - boot_us();
-    struct journal_record mark = {
-        .kind = JOURNAL_MARK, .reason = REASON_RESTART, .from_us = life.from_us};
-    (void)(journal_add(journal, &life) == 0);
+    uint8_t id[CLOCK_BOOT_BYTES];
+    clock_boot_id(id);
+    for (unsigned i = 0; i < sizeof journal->boot; i++)
+        journal->boot = journal->boot << 8 | id[i];
+    struct journal_record clock = {.kind = JOURNAL_CLOCK,
+                                   .from_us = journal->begun_us,
+                                   .base_us = utc_us() - boot_us(),
+                                   .boot = journal->boot};
+    struct journal_record mark = clock;
+    mark.kind = JOURNAL_MARK;
+    mark.reason = REASON_RESTART;
+    (void)(journal_add(journal, &clock) == 0);
     (void)(journal_add(journal, &mark) == 0);
 }
 
@@ -131,8 +137,10 @@ static void finish_load(struct journal *journal)
             (void)(journal_apply(&journal->records, &journal->pending.item[i]) == 0);
         return;
     }
-    if (journal->archive->stream)
+    if (journal->archive->stream) {
         begin_life(journal);
+        redate_begin(&journal->archive->redate);
+    }
     void (*loaded)(void *) = journal->loaded;
     journal->loaded = NULL;
     if (loaded)
@@ -306,7 +314,7 @@ static void on_replaced(void *arg, const struct file_result *result)
 
 static bool is_lasting(enum journal_kind kind)
 {
-    return kind != JOURNAL_MARK && kind != JOURNAL_LIFE;
+    return kind != JOURNAL_MARK && kind != JOURNAL_CLOCK && kind != JOURNAL_FILE;
 }
 
 static struct file_op *append(struct journal *journal)
@@ -435,12 +443,16 @@ bool journal_idle(const struct journal *journal)
 
 // ---- what is said ------------------------------------------------------------------------------
 
-void journal_mark(struct archive *archive, int64_t at_us, enum reason reason)
+void journal_mark(struct archive *archive, int64_t at_us, int64_t base_us, enum reason reason)
 {
     struct journal *journal = &archive->journal;
     const struct journal_list *marks = &journal->records.marks;
     const struct journal_record *last = marks->count ? &marks->item[marks->count - 1] : NULL;
-    struct journal_record mark = {.kind = JOURNAL_MARK, .reason = reason, .from_us = at_us};
+    struct journal_record mark = {.kind = JOURNAL_MARK,
+                                  .reason = reason,
+                                  .from_us = at_us,
+                                  .base_us = base_us,
+                                  .boot = journal->boot};
     // The file may say the same already: it is not known yet, and marks of one time replace one
     // another.
     bool media_since = !last || archive->recorder.taken_end_us > last->from_us;

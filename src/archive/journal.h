@@ -21,6 +21,7 @@ enum journal_state { JOURNAL_NEW, JOURNAL_LOADING, JOURNAL_READY };
 struct journal {
     struct archive *archive;
     enum journal_state state;
+    uint64_t boot;    // which of the machine this is; 0: not known
     int64_t begun_us; // UTC of the archive's beginning: media may come before the file is read
     struct journal_records records;
     struct journal_list pending; // not yet written, in order
@@ -44,7 +45,7 @@ void journal_fini(struct journal *journal); // drops what was not written
 // begins in it.
 void journal_load(struct journal *journal, void (*loaded)(void *arg), void *arg);
 void journal_load_cancel(struct journal *journal);
-// Valid at once, and written soon; a lock, an offset and what is deleted also synced. ERR_LIMIT:
+// Valid at once, and written soon; a lock and what is deleted also synced. ERR_LIMIT:
 // there are too many of its kind.
 MUST_USE int journal_add(struct journal *journal, const struct journal_record *record);
 // All is submitted as far as it can be now.
@@ -52,8 +53,9 @@ void journal_flush(struct journal *journal);
 bool journal_idle(const struct journal *journal);
 
 // From utc_us on nothing is recorded, because of reason (one with a code of its own, history.h).
-// The same reason again, with no media in between, is said once.
-void journal_mark(struct archive *archive, int64_t utc_us, enum reason reason);
+// The same reason again, with no media in between, is said once. base_us: the clock that utc_us is
+// by.
+void journal_mark(struct archive *archive, int64_t utc_us, int64_t base_us, enum reason reason);
 // Recording of this stream is switched on or off, for lives to come too.
 void journal_switch(struct archive *archive, bool on);
 

@@ -63,11 +63,12 @@ static bool is_sensible(const struct journal_record *record)
     switch (record->kind) {
     case JOURNAL_MARK:
         return is_utc(record->from_us) && record->reason != REASON_NONE &&
-               record->reason != REASON_THINNED; // those are no holes
-    case JOURNAL_LIFE:
-        return is_utc(record->from_us) && is_offset(record->to_us);
-    case JOURNAL_OFFSET:
-        return is_offset(record->offset_us) && is_file(record->file);
+               record->reason != REASON_THINNED && // those are no holes
+               is_offset(record->base_us);
+    case JOURNAL_CLOCK:
+        return is_utc(record->from_us) && is_offset(record->base_us);
+    case JOURNAL_FILE:
+        return is_offset(record->base_us) && is_file(record->file);
     case JOURNAL_LOCK:
     case JOURNAL_UNLOCK:
     case JOURNAL_CUT:
@@ -85,29 +86,33 @@ static bool is_sensible(const struct journal_record *record)
 static bool fields_parse(struct bytes in, struct journal_record *out)
 {
     uint8_t kind, code;
-    uint64_t from = 0, to = 0, second = 0, offset = 0;
+    uint64_t a = 0, b = 0, c = 0, d = 0;
     *out = (struct journal_record){0};
     if (!bytes_read_u8(&in, &kind) || !bytes_read_u8(&in, &code) ||
         !bytes_read_u16(&in, &out->file.suffix) || !bytes_read_u8(&in, &out->file.disk) ||
-        !bytes_skip(&in, 3) || !bytes_read_u64(&in, &from) || !bytes_read_u64(&in, &to))
+        !bytes_skip(&in, 3) || !bytes_read_u64(&in, &a) || !bytes_read_u64(&in, &b) ||
+        !bytes_read_u64(&in, &c) || !bytes_read_u64(&in, &d))
         return false;
-    struct bytes boot = in;
-    if (!bytes_read_u64(&in, &second) || second > UTC_MAX_US / US_PER_S)
-        second = kind == JOURNAL_LIFE ? 0 : UINT64_MAX / 2 / US_PER_S; // not sensible
     out->kind = kind;
-    out->from_us = (int64_t)from;
-    out->to_us = (int64_t)to;
-    if (kind == JOURNAL_LIFE)
-        memcpy(out->boot, boot.data, sizeof out->boot);
-    else
-        out->file.second = (int64_t)second;
-    if (kind != JOURNAL_LIFE && bytes_read_u64(&in, &offset))
-        out->file.offset_s = (int64_t)offset;
-    if (kind == JOURNAL_OFFSET)
-        out->offset_us = out->from_us;
-    if (kind == JOURNAL_MARK)
-        out->reason = history_reason_of(code);
     out->on = kind == JOURNAL_SWITCH && code == 1;
+    if (kind == JOURNAL_MARK || kind == JOURNAL_CLOCK) {
+        out->reason = kind == JOURNAL_MARK ? history_reason_of(code) : REASON_NONE;
+        out->from_us = (int64_t)a;
+        out->base_us = (int64_t)b;
+        out->boot = c;
+        out->file = (struct hour_name){0};
+        return is_sensible(out);
+    }
+    if (kind == JOURNAL_FILE) {
+        out->base_us = (int64_t)a;
+        out->boot = b;
+    } else {
+        out->from_us = (int64_t)a;
+        out->to_us = (int64_t)b;
+    }
+    // No second that is sensible overflows what follows.
+    out->file.second = c <= UTC_MAX_US / US_PER_S ? (int64_t)c : UTC_MAX_US / US_PER_S + 1;
+    out->file.offset_s = (int64_t)d;
     return is_sensible(out);
 }
 
@@ -152,17 +157,19 @@ static uint8_t code_of(const struct journal_record *record)
 void journal_record_write(struct writer *out, const struct journal_record *record)
 {
     size_t from = writer_length(out);
-    bool offset = record->kind == JOURNAL_OFFSET;
     writer_u8(out, (uint8_t)record->kind);
     writer_u8(out, code_of(record));
     writer_u16(out, record->file.suffix);
     writer_u8(out, record->file.disk);
     writer_u24(out, 0);
-    writer_u64(out, (uint64_t)(offset ? record->offset_us : record->from_us));
-    writer_u64(out, (uint64_t)record->to_us);
-    if (record->kind == JOURNAL_LIFE)
-        writer_bytes(out, record->boot, sizeof record->boot);
-    else {
+    if (record->kind == JOURNAL_MARK || record->kind == JOURNAL_CLOCK) {
+        writer_u64(out, (uint64_t)record->from_us);
+        writer_u64(out, (uint64_t)record->base_us);
+        writer_u64(out, record->boot);
+    } else {
+        bool file = record->kind == JOURNAL_FILE;
+        writer_u64(out, file ? (uint64_t)record->base_us : (uint64_t)record->from_us);
+        writer_u64(out, file ? record->boot : (uint64_t)record->to_us);
         writer_u64(out, (uint64_t)record->file.second);
         writer_u64(out, (uint64_t)record->file.offset_s);
     }

@@ -13,12 +13,12 @@
 #include "base/writer.h"
 #include "hours.h"
 
-enum { JOURNAL_RECORD = 48, JOURNAL_BOOT_BYTES = 16 };
+enum { JOURNAL_RECORD = 48 };
 
 enum journal_kind {
     JOURNAL_MARK = 1,    // from at_us on nothing is recorded, because of the reason
-    JOURNAL_LIFE = 2,    // a life of the server began at at_us
-    JOURNAL_OFFSET = 3,  // the true times of a file are its own plus offset_us
+    JOURNAL_CLOCK = 2,   // at at_us a life of the server began, or the clock was set
+    JOURNAL_FILE = 3,    // a file is dated by this clock
     JOURNAL_LOCK = 4,    // what lies in [from, to) is kept by the retention
     JOURNAL_UNLOCK = 5,  // not any more
     JOURNAL_DELETED = 6, // segments of a file that touch [from, to), in the file's times, are gone
@@ -29,13 +29,15 @@ enum journal_kind {
 
 struct journal_record {
     enum journal_kind kind;
-    enum reason reason;               // MARK: one with a code of its own
-    bool on;                          // SWITCH
-    struct hour_name file;            // OFFSET, DELETED, ERASED
-    int64_t from_us;                  // MARK, LIFE: when; else of the stretch
-    int64_t to_us;                    // of the stretch; LIFE: UTC minus the time since the boot
-    int64_t offset_us;                // OFFSET
-    uint8_t boot[JOURNAL_BOOT_BYTES]; // LIFE: which boot of the machine, zeros: not known
+    enum reason reason;    // MARK: one with a code of its own
+    bool on;               // SWITCH
+    struct hour_name file; // FILE, DELETED, ERASED
+    int64_t from_us;       // MARK, CLOCK: when; else of the stretch
+    int64_t to_us;         // of the stretch
+    // MARK, CLOCK, FILE: the clock, as UTC less the time since the boot, and which boot of the
+    // machine that was (0: not known; of a file: its date is settled).
+    int64_t base_us;
+    uint64_t boot;
 };
 
 // Foreign bytes. Of the head: 0, or ERR_INVALID when it is none of this version.

@@ -13,13 +13,14 @@
 #include "base/mem.h"
 
 // A mark this long before a hole belongs to it: the end of the last picture is a guess.
+#define UTC_MAX_US 253402300800000000LL
 #define MARK_BEFORE_US (500 * US_PER_MS)
 
 void journal_records_fini(struct journal_records *records)
 {
     mem_free(records->marks.item);
-    mem_free(records->lives.item);
-    mem_free(records->offsets.item);
+    mem_free(records->clocks.item);
+    mem_free(records->files.item);
     mem_free(records->locks.item);
     mem_free(records->deleted.item);
     *records = (struct journal_records){0};
@@ -161,35 +162,99 @@ static void apply_cut(struct journal_list *marks, const struct journal_record *c
     apply_mark(marks, &from);
 }
 
-// Only the lives of the newest boot say something: footage is dated by them.
-static void apply_life(struct journal_list *lives, const struct journal_record *record)
+// ---- clocks ------------------------------------------------------------------------------------
+
+const struct journal_record *journal_clock_of(const struct journal_records *records, uint64_t boot)
 {
-    if (lives->count > 0 && memcmp(lives->item[0].boot, record->boot, sizeof record->boot) != 0)
-        lives->count = 0;
-    if (lives->count == JOURNAL_LIVES_MAX)
-        remove_at(lives, 1, JOURNAL_LIVES_MAX / 2); // the first one stays: where the boot began
-    insert_at(lives, lives->count, record);
+    for (unsigned i = 0; boot && i < records->clocks.count; i++)
+        if (records->clocks.item[i].boot == boot)
+            return &records->clocks.item[i];
+    return NULL;
 }
 
-static int apply_offset(struct journal_list *offsets, const struct journal_record *record)
+// Whole seconds: files move by as much as the timeline did. Less is drift.
+static int64_t late_s(const struct journal_record *clock, int64_t base_us)
 {
-    struct journal_record key = *record;
-    key.from_us = key.to_us = 0;
-    unsigned at = lower_bound(offsets, &key);
-    bool known = is_at(offsets, at, &key);
-    if (record->offset_us == 0) {
+    int64_t late_us = clock ? clock->base_us - base_us : 0;
+    if (late_us < CLOCK_SET_US && late_us > -CLOCK_SET_US)
+        return 0;
+    return (late_us + (late_us < 0 ? -US_PER_S / 2 : US_PER_S / 2)) / US_PER_S;
+}
+
+// As the clock of its boot is known by now.
+static struct journal_record dated(const struct journal_records *records,
+                                   const struct journal_record *mark)
+{
+    struct journal_record out = *mark;
+    int64_t by_us = late_s(journal_clock_of(records, mark->boot), mark->base_us) * US_PER_S;
+    if (out.from_us + by_us >= 0 && out.from_us + by_us <= UTC_MAX_US) {
+        out.from_us += by_us;
+        out.base_us += by_us;
+    }
+    return out;
+}
+
+static void date_marks(struct journal_records *records)
+{
+    struct journal_list old = records->marks;
+    records->marks = (struct journal_list){0};
+    for (unsigned i = 0; i < old.count; i++) {
+        struct journal_record mark = dated(records, &old.item[i]);
+        apply_mark(&records->marks, &mark);
+    }
+    mem_free(old.item);
+}
+
+static void apply_clock(struct journal_records *records, const struct journal_record *record)
+{
+    struct journal_list *clocks = &records->clocks;
+    const struct journal_record *known = journal_clock_of(records, record->boot);
+    struct journal_record clock = *record;
+    bool set = known && late_s(record, known->base_us) != 0;
+    if (!record->boot)
+        return;
+    if (known && !set)
+        clock.from_us = known->from_us; // since when it has been what it is
+    if (known)
+        remove_at(clocks, (unsigned)(known - clocks->item), 1);
+    if (clocks->count == JOURNAL_CLOCKS_MAX)
+        remove_at(clocks, 0, 1);
+    insert_at(clocks, clocks->count, &clock);
+    if (set)
+        date_marks(records);
+}
+
+static int apply_file(struct journal_list *files, const struct journal_record *record)
+{
+    unsigned at = lower_bound(files, record);
+    bool known = is_at(files, at, record);
+    if (record->boot == 0) {
         if (known)
-            remove_at(offsets, at, 1);
+            remove_at(files, at, 1);
         return 0;
     }
     if (known) {
-        offsets->item[at] = key;
+        files->item[at] = *record;
         return 0;
     }
-    if (offsets->count >= JOURNAL_OFFSETS_MAX)
+    if (files->count >= JOURNAL_FILES_MAX)
         return ERR_LIMIT;
-    insert_at(offsets, at, &key);
+    insert_at(files, at, record);
     return 0;
+}
+
+int64_t journal_file_late_s(const struct journal_records *records,
+                            const struct journal_record *file)
+{
+    return late_s(journal_clock_of(records, file->boot), file->base_us);
+}
+
+const struct journal_record *journal_file(const struct journal_records *records,
+                                          struct hour_name file)
+{
+    struct journal_record key = {.file = file};
+    unsigned at = lower_bound(&records->files, &key);
+    return is_at(&records->files, at, &key) ? &records->files.item[at] : NULL;
 }
 
 int journal_apply(struct journal_records *records, const struct journal_record *record)
@@ -197,13 +262,14 @@ int journal_apply(struct journal_records *records, const struct journal_record *
     struct journal_record as_added = *record;
     switch (record->kind) {
     case JOURNAL_MARK:
-        apply_mark(&records->marks, record);
+        as_added = dated(records, record);
+        apply_mark(&records->marks, &as_added);
         return 0;
-    case JOURNAL_LIFE:
-        apply_life(&records->lives, record);
+    case JOURNAL_CLOCK:
+        apply_clock(records, record);
         return 0;
-    case JOURNAL_OFFSET:
-        return apply_offset(&records->offsets, record);
+    case JOURNAL_FILE:
+        return apply_file(&records->files, record);
     case JOURNAL_LOCK:
         return span_add(&records->locks, record, JOURNAL_SPANS_MAX);
     case JOURNAL_UNLOCK:
@@ -226,7 +292,7 @@ int journal_apply(struct journal_records *records, const struct journal_record *
 
 unsigned journal_records_count(const struct journal_records *records)
 {
-    return records->marks.count + records->lives.count + records->offsets.count +
+    return records->marks.count + records->clocks.count + records->files.count +
            records->locks.count + records->deleted.count + (records->recording != SWITCH_NEVER);
 }
 
@@ -240,9 +306,9 @@ void journal_records_write(struct writer *out, const struct journal_records *rec
 {
     const struct journal_record recording = {.kind = JOURNAL_SWITCH,
                                              .on = records->recording == SWITCH_ON};
-    list_write(out, &records->lives);
+    list_write(out, &records->clocks);
     list_write(out, &records->marks);
-    list_write(out, &records->offsets);
+    list_write(out, &records->files);
     list_write(out, &records->locks);
     list_write(out, &records->deleted);
     if (records->recording != SWITCH_NEVER)
@@ -287,13 +353,6 @@ void journal_explain(const struct journal_records *records, int64_t from_us, int
     }
     if (from_us < to_us)
         piece(arg, from_us, to_us, reason == REASON_NONE ? otherwise : reason);
-}
-
-int64_t journal_offset_us(const struct journal_records *records, struct hour_name file)
-{
-    struct journal_record key = {.file = file};
-    unsigned at = lower_bound(&records->offsets, &key);
-    return is_at(&records->offsets, at, &key) ? records->offsets.item[at].offset_us : 0;
 }
 
 static bool overlaps(const struct journal_list *list, const struct journal_record *key)

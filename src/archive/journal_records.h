@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
-// What a journal says, in memory: marks, clock offsets of files, locks, deleted stretches, lives of
-// the server and the recording switch. No IO.
+// What a journal says, in memory: marks, clocks, files whose date is not settled, locks, deleted
+// stretches and the recording switch. No IO.
+//
+// A clock that is set takes the marks of its boot with it at once; files are moved one by one
+// (redate.h), each when that is done.
 //
 // All times are UTC; of deleted stretches they are the file's own, which its offset does not move.
 #ifndef ARCHIVE_JOURNAL_RECORDS_H
 #define ARCHIVE_JOURNAL_RECORDS_H
 
+#include "base/clock.h"
 #include "journal_parse.h"
+
+// Of a wall clock that was set; less is drift, which the timeline follows (stream/timeline).
+#define CLOCK_SET_US (10 * US_PER_S)
 
 struct journal_list {
     struct journal_record *item;
@@ -18,8 +25,8 @@ enum journal_switch { SWITCH_NEVER, SWITCH_OFF, SWITCH_ON };
 
 struct journal_records {
     struct journal_list marks;   // by time, times differ
-    struct journal_list lives;   // in the order they were written; those of one boot
-    struct journal_list offsets; // by file, one each
+    struct journal_list clocks;  // one for each boot, the one used last at the end
+    struct journal_list files;   // by file, one each
     struct journal_list locks;   // by time, none touching another
     struct journal_list deleted; // by file and time, none touching another
     enum journal_switch recording;
@@ -27,7 +34,7 @@ struct journal_records {
 
 void journal_records_fini(struct journal_records *records);
 // Takes what a record says. ERR_LIMIT: there are too many of its kind, nothing changed (marks and
-// lives are never refused: the oldest go).
+// clocks are never refused: the oldest go).
 MUST_USE int journal_apply(struct journal_records *records, const struct journal_record *record);
 unsigned journal_records_count(const struct journal_records *records);
 // As records from which the same is read again.
@@ -44,7 +51,15 @@ void journal_explain(const struct journal_records *records, int64_t from_us, int
                      enum reason otherwise,
                      void (*piece)(void *arg, int64_t from_us, int64_t to_us, enum reason reason),
                      void *arg);
-int64_t journal_offset_us(const struct journal_records *records, struct hour_name file); // or 0
+// The clock of a boot as it was known last; NULL: not known.
+const struct journal_record *journal_clock_of(const struct journal_records *records, uint64_t boot);
+// By how many seconds the file is dated too early by what is known of its clock; 0: it is right, or
+// settled.
+int64_t journal_file_late_s(const struct journal_records *records,
+                            const struct journal_record *file);
+// What is said of the file's date; NULL: it is settled.
+const struct journal_record *journal_file(const struct journal_records *records,
+                                          struct hour_name file);
 bool journal_locked(const struct journal_records *records, int64_t from_us, int64_t to_us);
 // Whether a segment at [from, to), in the file's times, is deleted. Touching is not enough.
 bool journal_deleted(const struct journal_records *records, struct hour_name file, int64_t from_us,

@@ -82,3 +82,16 @@ void place_give_up(struct place *place)
     tree_stop(&place->tree);
     place->state = PLACE_READY;
 }
+
+void archive_path(const struct archive *archive, struct hour_name name, const char *extension,
+                  char out[HOUR_PATH])
+{
+    ENSURE(name.disk < archive->places);
+    hour_path(out, archive->place[name.disk].folder, name, extension);
+}
+
+struct disk *archive_disk(const struct archive *archive, struct hour_name name)
+{
+    ENSURE(name.disk < archive->places);
+    return archive->place[name.disk].disk;
+}

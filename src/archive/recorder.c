@@ -180,6 +180,13 @@ static int64_t frames_end_us(const struct tracks *tracks, struct frame *const *f
     return ticks_to_us(last->dts + (step ? step : timescale / 25), timescale);
 }
 
+static void note_clock(struct recorder *recorder, const struct segment_info *info)
+{
+    recorder->heard_us = now_us();
+    if (info->clock_us)
+        redate_clock(&recorder->archive->redate, info->clock_us);
+}
+
 static struct write_item *part_item(const struct segment_info *info, struct tracks *tracks,
                                     unsigned part, unsigned parts)
 {
@@ -202,6 +209,7 @@ void recorder_on_part(struct recorder *recorder, struct tracks *tracks,
         stop_receiving(recorder, part == 0 ? RECEIVE_TAKING : RECEIVE_MISSED);
         recorder->info = *info;
         recorder->parts = 0;
+        note_clock(recorder, info);
     }
     if (recorder->receiving != RECEIVE_TAKING)
         return;
@@ -228,6 +236,7 @@ static void take_whole(struct recorder *recorder, struct segment *segment)
         shed(recorder);
         return;
     }
+    note_clock(recorder, &segment->info);
     const struct chain *bytes = cmaf_segment(segment);
     struct buf *heads = cmaf_segment_heads(segment);
     unsigned parts = segment->part_count ? segment->part_count : 1;
@@ -274,6 +283,18 @@ int64_t recorder_open_us(const struct recorder *recorder)
 
 // ---- to the disk -------------------------------------------------------------------------------
 
+static int64_t base_of(const struct write_item *item)
+{
+    return item->info.clock_us ? redate_base_us(item->info.clock_us) : 0;
+}
+
+// The clock was set: what is dated by one and by the other does not stand in one file.
+static bool by_other_clock(const struct volume *volume, const struct write_item *item)
+{
+    int64_t set_us = base_of(item) - volume->base_us;
+    return set_us >= CLOCK_SET_US || set_us <= -CLOCK_SET_US;
+}
+
 // Whether this first part of a segment belongs into another file.
 static bool must_roll(const struct recorder *recorder, const struct write_item *item)
 {
@@ -287,7 +308,8 @@ static bool must_roll(const struct recorder *recorder, const struct write_item *
     if (volume->tracks != item->tracks && (volume->index->generation != item->info.generation ||
                                            !tracks_equal(volume->tracks, item->tracks)))
         return true;
-    if (volume->end >= retention_file_bytes(recorder->archive, volume->place->disk))
+    if (by_other_clock(volume, item) ||
+        volume->end >= retention_file_bytes(recorder->archive, volume->place->disk))
         return true;
     // Or the clock of a far server went back.
     return item->info.utc_start_us < recorder->last_start_us ||
@@ -318,7 +340,7 @@ static void begin_volume(struct recorder *recorder, struct place *place,
     disk_watch(place->disk);
     recorder->roll = false;
     recorder->last_start_us = -1;
-    recorder->opening = volume_open(place, item->tracks, start_us) != NULL;
+    recorder->opening = volume_open(place, item->tracks, start_us, base_of(item)) != NULL;
     if (!recorder->opening)
         timeout_start(&recorder->retry, BUSY_US);
 }
@@ -329,6 +351,17 @@ static void end_volume(struct recorder *recorder)
     recorder->volume = NULL;
     timeout_stop(&recorder->sync);
     volume_finish(volume);
+}
+
+bool recorder_rest(struct recorder *recorder, int64_t silent_us)
+{
+    if (now_us() - recorder->heard_us < silent_us || recorder->opening || recorder->appending ||
+        recorder->receiving != RECEIVE_NONE || !list_empty(&recorder->queue) ||
+        !list_empty(&recorder->flight))
+        return false;
+    if (recorder->volume)
+        end_volume(recorder);
+    return true;
 }
 
 // Moves the front of the queue into flight, up to where another file begins.
@@ -419,7 +452,8 @@ static void drop_headless(struct recorder *recorder)
     if (any)
         recorder->archive->segments_shed++;
     if (lost_us && recorder->archive->problem != REASON_NONE)
-        journal_mark(recorder->archive, lost_us, recorder->archive->problem);
+        journal_mark(recorder->archive, lost_us, recorder->archive->redate.base_us,
+                     recorder->archive->problem);
     if (recorder->receiving != RECEIVE_TAKING || recorder->parts == 0)
         return;
     LIST_FOREACH(&recorder->queue, it, after)
@@ -637,6 +671,7 @@ void recorder_disk_failed(struct recorder *recorder, const struct place *place, 
 
 void recorder_volume_gone(struct recorder *recorder)
 {
+    redate_wake(&recorder->archive->redate);
     archive_check_gone(recorder->archive);
 }
 

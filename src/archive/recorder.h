@@ -43,6 +43,7 @@ struct recorder {
     enum receive_state receiving;
     struct segment_info info;
     unsigned parts;        // of it taken
+    int64_t heard_us;      // monotonic, when something came last
     int64_t taken_end_us;  // UTC end of what was taken last in this life, 0 nothing
     int64_t last_start_us; // of the newest segment given to the volume, -1 none
     // The segment at the end of the volume, between its first part and its end.
@@ -57,6 +58,9 @@ void recorder_on_part(struct recorder *recorder, struct tracks *tracks,
                       const struct segment_info *info, unsigned part, struct frame *const *frames,
                       unsigned count);
 void recorder_on_segment(struct recorder *recorder, struct segment *segment);
+// Nothing has come for so long, and all of it is written: the file is finished. False: it is not
+// so.
+bool recorder_rest(struct recorder *recorder, int64_t silent_us);
 void recorder_on_lost(struct recorder *recorder);
 // Where begins what is taken and does not stand in an index yet; INT64_MAX: there is none.
 int64_t recorder_open_us(const struct recorder *recorder);

@@ -99,17 +99,34 @@ bool retention_remove(struct archive *archive, struct hour *hour)
     return false;
 }
 
+// Recorded in this boot of the machine, and the clock may be any: what it says is no age. It goes
+// after all that has a date.
+static bool is_undated(const struct archive *archive, const struct hour *hour)
+{
+    return archive->journal.records.files.count > 0 &&
+           journal_file(&archive->journal.records, hour_name_of(hour)) != NULL &&
+           !clock_is_synchronised();
+}
+
 // The oldest file that may be removed: not being written, nothing of it locked; of one disk or
 // (NULL) of all, dated `second` or later; NULL: there is none.
 static struct hour *oldest_from(struct archive *archive, const struct disk *disk, int64_t second)
 {
+    struct hour *undated = NULL;
+    bool doubt = archive->journal.records.files.count > 0 && !clock_is_synchronised();
     for (unsigned i = hours_from(&archive->hours, second); i < archive->hours.count; i++) {
         struct hour *hour = &archive->hours.hour[i];
-        if (!hour->writing && (!disk || archive->place[hour->disk].disk == disk) &&
-            !journal_locked(&archive->journal.records, hour->start_us, hour->end_us))
-            return hour;
+        bool none = doubt && journal_file(&archive->journal.records, hour_name_of(hour));
+        if (none && undated)
+            continue;
+        if (!hour->writing && !hour->moving && (!disk || archive->place[hour->disk].disk == disk) &&
+            !journal_locked(&archive->journal.records, hour->start_us, hour->end_us)) {
+            if (!none)
+                return hour;
+            undated = hour;
+        }
     }
-    return NULL;
+    return undated;
 }
 
 static struct hour *oldest(struct archive *archive, const struct disk *disk)
@@ -199,9 +216,12 @@ static struct archive *oldest_on(const struct disk *disk, const struct fill *fil
         if (!takes_part(archive, disk) || !is_over(archive, fill))
             continue;
         const struct hour *hour = oldest(archive, disk);
-        if (hour && hour->second < second) {
+        int64_t dated_s = !hour                       ? INT64_MAX
+                          : is_undated(archive, hour) ? INT64_MAX / 2 + hour->second
+                                                      : hour->second;
+        if (dated_s < second) {
             found = archive;
-            second = hour->second;
+            second = dated_s;
         }
     }
     return found;
@@ -282,6 +302,7 @@ void retention_tick(void *arg)
             continue;
         for (unsigned i = 0; i < archive->places; i++)
             tree_tick(&archive->place[i].tree);
+        redate_tick(&archive->redate, clock_is_synchronised());
         remove_by_age(archive);
         remove_by_size(archive);
     }
@@ -341,7 +362,7 @@ int retention_delete(struct archive *archive, int64_t from_us, int64_t to_us)
            (hour = hours_next(&archive->hours, begun ? &cursor : NULL, from_us, to_us))) {
         begun = true;
         cursor = hour_name_of(hour);
-        if (hour->writing || hour->start_us < from_us || hour->end_us > to_us)
+        if (hour->writing || hour->moving || hour->start_us < from_us || hour->end_us > to_us)
             err = hide(archive, hour, from_us, to_us);
         else if (!retention_remove(archive, hour))
             err = ERR_AGAIN;

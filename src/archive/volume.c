@@ -108,6 +108,12 @@ static void on_open(void *arg, const struct file_result *result)
     tree_day_changed(&volume->place->tree, volume->name.second, false);
     hours_set_times(&archive->hours, hour, volume->start_us, volume->start_us);
     volume->state = VOLUME_READY;
+    const struct journal_record file = {.kind = JOURNAL_FILE,
+                                        .file = volume->name,
+                                        .base_us = volume->base_us,
+                                        .boot = archive->journal.boot};
+    if (volume->base_us)
+        (void)(journal_add(&archive->journal, &file) == 0);
     recorder_volume_opened(&archive->recorder, volume, 0);
 }
 
@@ -122,7 +128,8 @@ static bool submit_open(struct volume *volume)
     return true;
 }
 
-struct volume *volume_open(struct place *place, struct tracks *tracks, int64_t start_us)
+struct volume *volume_open(struct place *place, struct tracks *tracks, int64_t start_us,
+                           int64_t base_us)
 {
     struct archive *archive = place->archive;
     struct volume *volume = mem_alloc(sizeof *volume);
@@ -132,6 +139,7 @@ struct volume *volume_open(struct place *place, struct tracks *tracks, int64_t s
     volume->name.second = start_us / US_PER_S;
     volume->name.disk = place->number;
     volume->start_us = start_us;
+    volume->base_us = base_us;
     volume->new_day = volume->name.second / 86400 != place->synced_day;
     volume->tracks = tracks_ref(tracks);
     volume->init = cmaf_init_write_at(tracks, start_us);

@@ -25,6 +25,7 @@ struct volume {
     enum volume_state state;
     struct hour_name name;
     int64_t start_us;      // UTC of its first segment
+    int64_t base_us;       // the clock it is dated by (redate.h); 0: another server's
     struct tracks *tracks; // one reference
     struct buf *init;      // written with the first append, NULL then
     struct index *index;   // one reference; NULL when failed
@@ -44,9 +45,10 @@ struct volume {
     uint64_t idx_bytes;
 };
 
-// Makes a file for a segment that starts at start_us; recorder_volume_opened is called in a later
-// turn. NULL when the queue is full: then it is not.
-struct volume *volume_open(struct place *place, struct tracks *tracks, int64_t start_us);
+// Makes a file for a segment that starts at start_us by the clock base_us; recorder_volume_opened
+// is called in a later turn. NULL when the queue is full: then it is not.
+struct volume *volume_open(struct place *place, struct tracks *tracks, int64_t start_us,
+                           int64_t base_us);
 // Appends *chain, which is emptied; recorder_volume_appended or recorder_volume_failed is called in
 // a later turn. False when the queue is full: then neither is.
 bool volume_append(struct volume *volume, struct chain *chain);

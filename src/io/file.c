@@ -186,6 +186,7 @@ static void op_free(struct file_op *op)
     free(op->raw);
     mem_free(op->path);
     mem_free(op->other);
+    mem_free(op->stop);
     mem_free(op);
 }
 
@@ -459,6 +460,17 @@ struct file_op *file_rename(struct file_queue *queue, const char *from, const ch
     struct file_op *op = path_op(queue, FILE_RENAME, from, done, arg);
     if (op)
         op->other = mem_strdup(to);
+    return submit_path(op);
+}
+
+struct file_op *file_move(struct file_queue *queue, const char *from, const char *to,
+                          const char *stop, file_done_fn done, void *arg)
+{
+    struct file_op *op = path_op(queue, FILE_MOVE, from, done, arg);
+    if (op) {
+        op->other = mem_strdup(to);
+        op->stop = mem_strdup(stop);
+    }
     return submit_path(op);
 }
 

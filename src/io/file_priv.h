@@ -20,6 +20,7 @@ enum file_kind {
     FILE_READ_WHOLE,
     FILE_REPLACE,
     FILE_RENAME,
+    FILE_MOVE,
     FILE_REMOVE,
     FILE_MAKE_FOLDERS,
     FILE_LIST,
@@ -50,7 +51,7 @@ struct file_op {
     int64_t submitted_us;
     // Arguments; only read by the worker, but for file->end.
     struct file *file;
-    char *path, *other;
+    char *path, *other, *stop;
     struct chain chain;
     uint64_t offset;
     size_t length;

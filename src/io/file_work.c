@@ -71,6 +71,21 @@ static int system_sync(int descriptor)
     return folder ? fsync(descriptor) : fdatasync(descriptor);
 }
 
+// Where the file system cannot do it in one step, it is done in two.
+static int system_rename_new(const char *from, const char *to)
+{
+    struct stat found;
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    if (lstat(to, &found) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return rename(from, to);
+}
+
 static int system_mounted_at(const char *path, bool *mounted, uint64_t *device)
 {
     struct statx found;
@@ -90,6 +105,7 @@ const struct file_calls file_calls_system = {
     .sync = system_sync,
     .truncate = system_truncate,
     .rename = rename,
+    .rename_new = system_rename_new,
     .unlink = unlink,
     .rmdir = rmdir,
     .mkdir = system_mkdir,
@@ -354,6 +370,18 @@ static int run_remove(const struct file_calls *call, struct file_op *op)
     return 0;
 }
 
+static int run_move(const struct file_calls *call, struct file_op *op)
+{
+    int error = make_folders(call, op->other, false);
+    if (!error)
+        error = error_now(call->rename_new(op->path, op->other));
+    if (error)
+        return error;
+    (void)sync_folder_of(call, op->other); // either name is right until it is safe
+    remove_folders(call, op->path, op->stop);
+    return 0;
+}
+
 static int run_disk_usage(const struct file_calls *call, struct file_op *op)
 {
     struct statvfs disk;
@@ -536,6 +564,8 @@ static int run_call(const struct file_calls *call, struct file_op *op)
         return run_replace(call, op);
     case FILE_RENAME:
         return error_now(call->rename(op->path, op->other));
+    case FILE_MOVE:
+        return run_move(call, op);
     case FILE_REMOVE:
         return run_remove(call, op);
     case FILE_MOUNT:

@@ -10,7 +10,7 @@
 struct segmenter {
     const struct segmenter_events *events;
     void *arg;
-    int64_t duration_us;
+    int64_t duration_us, clock_us;
     struct tracks *tracks; // one reference, NULL before the first
     unsigned leading;
     uint64_t next_number; // 0 before the first segment
@@ -39,6 +39,11 @@ struct segmenter *segmenter_new(const struct segmenter_events *events, void *arg
     segmenter->duration_us = 4 * US_PER_S;
     segmenter->discontinuous = true; // nothing is known to lie before the first one
     return segmenter;
+}
+
+void segmenter_set_clock(struct segmenter *segmenter, int64_t clock_us)
+{
+    segmenter->clock_us = clock_us;
 }
 
 static void clear(struct segmenter *segmenter)
@@ -167,7 +172,7 @@ static void begin(struct segmenter *segmenter, struct frame *frame, int64_t dts_
         segmenter->partial = !segmenter->announced_whole;
         segmenter->announced = false;
     } else {
-        *info = (struct segment_info){.utc_start_us = dts_us};
+        *info = (struct segment_info){.utc_start_us = dts_us, .clock_us = segmenter->clock_us};
         uint64_t second = (uint64_t)(dts_us / US_PER_S);
         info->number = segmenter->next_number ? segmenter->next_number : second;
         if (frame_is_key(frame) && frame->track == segmenter->leading)

@@ -23,6 +23,8 @@ struct segmenter_events {
 struct segmenter *segmenter_new(const struct segmenter_events *events, void *arg);
 void segmenter_free(struct segmenter **segmenter); // an open segment is dropped
 void segmenter_set_duration(struct segmenter *segmenter, int64_t duration_us);
+// Own mode: by which clock the frames that follow are dated (segment_info.clock_us).
+void segmenter_set_clock(struct segmenter *segmenter, int64_t clock_us);
 // Another track list holds for the frames that follow: closes the open segment.
 void segmenter_set_tracks(struct segmenter *segmenter, struct tracks *tracks);
 // Following: the next frame begins (or lies in) this segment.

@@ -225,6 +225,7 @@ void live_push(struct stream *stream, struct frame *frame, bool follows)
     } else {
         timeline_map(&live->timeline, frame, track->timescale, frame->track == leading, mono_us,
                      utc_us());
+        segmenter_set_clock(live->segmenter, timeline_clock_us(&live->timeline));
         live->reached_number = 0; // whatever a far server repeats later, the ring has moved on
         live->far_listed = 0;
     }

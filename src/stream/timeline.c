@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "timeline.h"
 
+#include "base/clock.h"
 #include "media/timebase.h"
 
 // A step ahead may exceed the time that passed on arrival by this much: bursts and jitter.
@@ -146,10 +147,16 @@ static void look_at_clock(struct timeline *timeline, int64_t mono_us, int64_t wa
     timeline->clock_us = clock_us;
 }
 
+static int64_t whole_seconds_us(int64_t us)
+{
+    int64_t half_us = us < 0 ? -US_PER_S / 2 : US_PER_S / 2;
+    return (us + half_us) / US_PER_S * US_PER_S;
+}
+
 // Everything is as if the clock had always been what it is now.
 static void go_along(struct timeline *timeline)
 {
-    int64_t by_us = timeline->set_us;
+    int64_t by_us = whole_seconds_us(timeline->set_us);
     timeline->set_us = 0;
     timeline->offset_us += by_us;
     timeline->floor_us += by_us;

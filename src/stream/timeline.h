@@ -11,7 +11,8 @@
 //  5. The timeline follows the wall clock by at most 500 ppm; it jumps ahead only when it is more
 //     than ten seconds late, and then says DISCONTINUITY.
 //  6. A wall clock that is set by more than ten seconds takes the timeline with it, either way, at
-//     the next key frame of the leading track; every track then says DISCONTINUITY.
+//     the next key frame of the leading track, by whole seconds (the rest is drift), so that what
+//     was dated before can be dated anew without a gap; every track then says DISCONTINUITY.
 #ifndef STREAM_TIMELINE_H
 #define STREAM_TIMELINE_H
 
@@ -49,6 +50,11 @@ struct timeline {
     struct timeline_track track[TRACKS_MAX];
 };
 
+// By which clock (wall less monotonic) times are given out now.
+static inline int64_t timeline_clock_us(const struct timeline *timeline)
+{
+    return timeline->clock_us - timeline->set_us;
+}
 void timeline_init(struct timeline *timeline);
 // A new run: the next frame anchors anew, not before anything given out so far.
 void timeline_new_run(struct timeline *timeline);

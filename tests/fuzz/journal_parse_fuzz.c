@@ -46,14 +46,18 @@ static void check(const struct journal_records *records)
     check_spans(&records->locks);
     check_spans(&records->deleted);
     ENSURE(records->marks.count <= JOURNAL_MARKS_MAX);
-    ENSURE(records->offsets.count <= JOURNAL_OFFSETS_MAX);
+    ENSURE(records->files.count <= JOURNAL_FILES_MAX);
     for (unsigned i = 0; i < records->marks.count; i++) {
         ENSURE(records->marks.item[i].from_us > last_us);
         last_us = records->marks.item[i].from_us;
         ENSURE(journal_mark_at(records, last_us) == &records->marks.item[i]);
     }
-    for (unsigned i = 0; i < records->offsets.count; i++)
-        ENSURE(journal_offset_us(records, records->offsets.item[i].file) != 0);
+    ENSURE(records->clocks.count <= JOURNAL_CLOCKS_MAX);
+    for (unsigned i = 0; i < records->files.count; i++) {
+        const struct journal_record *file = &records->files.item[i];
+        ENSURE(journal_file(records, file->file) == file && file->boot);
+        (void)journal_file_late_s(records, file);
+    }
     journal_explain(records, 0, last_us + 2, REASON_UNKNOWN, on_piece, &at_us);
     ENSURE(at_us == last_us + 2);
 }

@@ -161,6 +161,11 @@ static int faulty_rename(const char *from, const char *to)
     return fails(FAULT_RENAME) ? -1 : under->rename(from, to);
 }
 
+static int faulty_rename_new(const char *from, const char *to)
+{
+    return fails(FAULT_RENAME) ? -1 : under->rename_new(from, to);
+}
+
 static int faulty_unlink(const char *path)
 {
     return fails(FAULT_UNLINK) ? -1 : under->unlink(path);
@@ -229,6 +234,7 @@ static const struct file_calls faulty = {
     .sync = faulty_sync,
     .truncate = faulty_truncate,
     .rename = faulty_rename,
+    .rename_new = faulty_rename_new,
     .unlink = faulty_unlink,
     .rmdir = faulty_rmdir,
     .mkdir = faulty_mkdir,

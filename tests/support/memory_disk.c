@@ -381,6 +381,17 @@ static int memory_rename(const char *from, const char *to)
     return 0;
 }
 
+static int memory_rename_new(const char *from, const char *to)
+{
+    struct node *folder;
+    const char *name;
+    if (walk(to, &folder, &name)) {
+        errno = EEXIST;
+        return -1;
+    }
+    return memory_rename(from, to);
+}
+
 static int take_away(const char *path, bool is_folder)
 {
     struct node *folder;
@@ -512,6 +523,7 @@ const struct file_calls memory_disk_calls = {
     .sync = memory_sync,
     .truncate = memory_truncate,
     .rename = memory_rename,
+    .rename_new = memory_rename_new,
     .unlink = memory_unlink,
     .rmdir = memory_rmdir,
     .mkdir = memory_mkdir,

@@ -14,8 +14,12 @@ static int parse(const char *name, struct segment_info *out)
 static void cache_name_reads_back(void **state)
 {
     (void)state;
-    const struct segment_info info = {1767225600, 1767225600123456, 4000000,
-                                      1048576,    0xdeadbeef,       3};
+    const struct segment_info info = {.number = 1767225600,
+                                      .utc_start_us = 1767225600123456,
+                                      .duration_us = 4000000,
+                                      .bytes = 1048576,
+                                      .generation = 0xdeadbeef,
+                                      .flags = 3};
     struct segment_info again;
     char name[CACHE_NAME_ROOM];
     cache_name_write(&info, name);

@@ -144,7 +144,7 @@ static void journal_life_begins_with_the_archive(void **state)
     clock_advance_test(300 * US_PER_MS); // before the file has been read
     room_settle();
     const struct journal_records *records = &room_archive()->journal.records;
-    assert_int_equal(records->lives.item[0].from_us, begun_us);
+    assert_int_equal(records->clocks.item[0].from_us, begun_us);
     assert_int_equal(records->marks.item[0].from_us, begun_us);
     room_close();
 }
@@ -252,7 +252,7 @@ static void journal_is_written_anew_when_it_has_grown(void **state)
     room_record(1);
     struct archive *archive = room_archive();
     for (unsigned i = 0; i < 3 * JOURNAL_MARKS_MAX; i++) {
-        journal_mark(archive, utc_us(), i % 2 ? REASON_SOURCE_LOST : REASON_DISABLED);
+        journal_mark(archive, utc_us(), 0, i % 2 ? REASON_SOURCE_LOST : REASON_DISABLED);
         clock_advance_test(1000);
         if (i % 64 == 0)
             room_settle();

@@ -73,11 +73,15 @@ static void retention_by_age_waits_for_a_clock_that_is_believed(void **state)
     room_close();
 }
 
-// Recorded before the clock was set: dated 1970, and nobody knows how old.
+// Recorded before the clock was set, in a boot of which nobody knows when it was: dated 1970, and
+// nobody knows how old.
 static void retention_by_age_keeps_what_has_no_date(void **state)
 {
     (void)state;
-    room_open();
+    room_open_plain("cam");
+    clock_set_boot_test(0, true);
+    room_attach();
+    room_settle();
     record_hours(3);
     int64_t right_us = utc_us() - now_us();
     clock_set_test(now_us(), 300 * US_PER_S);
@@ -91,6 +95,35 @@ static void retention_by_age_keeps_what_has_no_date(void **state)
     for (unsigned i = 0; i < room_files(".mp4")->count; i++)
         undated += strstr(room_files(".mp4")->path[i], "/1970/01/01/") != NULL;
     assert_int_equal(undated, 2);
+    room_close();
+}
+
+// A machine that boots in 1970 with a full disk does not eat what it records.
+static void retention_of_a_wrong_clock_takes_what_has_a_date_first(void **state)
+{
+    (void)state;
+    room_open();
+    record_hours(4);
+    archive_detach(room.archives, room.stream);
+    room_settle();
+    clock_set_boot_test(2, false);
+    clock_set_test(now_us(), 300 * US_PER_S);
+    room_attach();
+    room_settle();
+    record_hours(4);
+    uint64_t bytes = 0;
+    struct files *files = room_files(".mp4");
+    for (unsigned i = 0; i < files->count; i++)
+        bytes += (uint64_t)files->size[i];
+    assert_int_equal(files->count, 8);
+    set_limits(0, 0, bytes * 3 / 4);
+    room_wait(60 * US_PER_S);
+    unsigned undated = 0;
+    files = room_files(".mp4");
+    for (unsigned i = 0; i < files->count; i++)
+        undated += strstr(files->path[i], "/1970/01/01/") != NULL;
+    assert_true(files->count < 8);
+    assert_int_equal(undated, 4);
     room_close();
 }
 
@@ -424,6 +457,7 @@ TEST_MAIN(TEST(delete_takes_files_and_hides_the_rest),
           TEST(retention_full_disk_of_locked_files_stops_with_a_reason),
           TEST(retention_removes_by_age), TEST(retention_by_age_waits_for_a_clock_that_is_believed),
           TEST(retention_by_age_keeps_what_has_no_date),
+          TEST(retention_of_a_wrong_clock_takes_what_has_a_date_first),
           TEST(retention_removes_by_size_and_keeps_the_newest),
           TEST(retention_removes_empty_folders_up_to_the_stream),
           TEST(retention_file_being_written_is_rolled_first),

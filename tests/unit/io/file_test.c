@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "file_faults.h"
@@ -257,6 +258,31 @@ static void file_remove_takes_empty_folders_up_to_stop(void **state)
     assert_string_equal(room->answer.text, "");
     result = wait_one(room, file_remove(room->queue, temp_path(&room->folder, "s/none"), NULL,
                                         on_done, &room->answer));
+    assert_int_equal(result->err, ERR_NOT_FOUND);
+    room_close(room);
+}
+
+static void file_move_makes_folders_and_never_replaces(void **state)
+{
+    (void)state;
+    struct room *room = room_open(1);
+    const char *stop = room->folder.path;
+    char from[256], to[256];
+    struct file *file = open_file(room, "old/day/a", O_RDWR | O_CREAT);
+    file_close(&file);
+    file = open_file(room, "new/b", O_RDWR | O_CREAT);
+    file_close(&file);
+    (void)text_copy(from, sizeof from, temp_path(&room->folder, "old/day/a"));
+    (void)text_copy(to, sizeof to, temp_path(&room->folder, "new/b"));
+    struct file_result *result =
+        wait_one(room, file_move(room->queue, from, to, stop, on_done, &room->answer));
+    assert_int_equal(result->err, ERR_EXISTS);
+    (void)text_copy(to, sizeof to, temp_path(&room->folder, "new/deep/c"));
+    result = wait_one(room, file_move(room->queue, from, to, stop, on_done, &room->answer));
+    assert_int_equal(result->err, 0);
+    wait_one(room, file_list(room->queue, stop, on_done, &room->answer));
+    assert_string_equal(room->answer.text, "d new\n");
+    result = wait_one(room, file_move(room->queue, from, to, stop, on_done, &room->answer));
     assert_int_equal(result->err, ERR_NOT_FOUND);
     room_close(room);
 }
@@ -539,7 +565,8 @@ TEST_MAIN(TEST(file_append_then_read_gives_the_bytes),
           TEST(file_append_short_write_is_continued),
           TEST(file_append_full_disk_says_how_much_was_written),
           TEST(file_replace_each_failing_call_leaves_the_old_file),
-          TEST(file_remove_takes_empty_folders_up_to_stop), TEST(file_list_sorts_and_tells_kinds),
+          TEST(file_remove_takes_empty_folders_up_to_stop),
+          TEST(file_move_makes_folders_and_never_replaces), TEST(file_list_sorts_and_tells_kinds),
           TEST(file_read_whole_longer_than_most_is_limit),
           TEST(file_read_cached_gives_fresh_bytes_or_again), TEST(file_disk_usage_gives_sizes),
           TEST(file_run_gives_the_value_or_error), TEST(file_op_cancel_open_closes_the_file),
