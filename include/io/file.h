@@ -76,6 +76,10 @@ struct file_op *file_read(struct file *file, uint64_t offset, size_t length, fil
 MUST_USE int file_read_cached(struct file *file, uint64_t offset, size_t length, struct buf **out);
 struct file_op *file_sync(struct file *file, file_done_fn done, void *arg); // a folder: fsync
 struct file_op *file_truncate(struct file *file, uint64_t length, file_done_fn done, void *arg);
+// Gives the bytes there back to the disk: they read as 0, and the file keeps its length. value =
+// bytes that the file takes on the disk then. os_error EOPNOTSUPP: this file system cannot.
+struct file_op *file_punch(struct file *file, uint64_t offset, uint64_t length, file_done_fn done,
+                           void *arg);
 // ERR_LIMIT when the file is longer than `most`.
 struct file_op *file_read_whole(struct file_queue *queue, const char *path, size_t most,
                                 file_done_fn done, void *arg);
@@ -99,7 +103,10 @@ struct file_op *file_make_folders(struct file_queue *queue, const char *path, fi
 // characters and other kinds are left out. A name that cannot be looked at is an error, unless it
 // is gone by then. ERR_LIMIT beyond 64 MB.
 struct file_op *file_list(struct file_queue *queue, const char *path, file_done_fn done, void *arg);
-// The same without looking at each file: all sizes are 0.
+// The same with lines "f name size used": used is what the file takes on the disk, in bytes.
+struct file_op *file_list_used(struct file_queue *queue, const char *path, file_done_fn done,
+                               void *arg);
+// The same lines without looking at each file: both numbers are 0.
 struct file_op *file_names(struct file_queue *queue, const char *path, file_done_fn done,
                            void *arg);
 // Fill of the file system that holds path: value = per mille used; data = three u64 in host order:

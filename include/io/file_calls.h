@@ -21,6 +21,7 @@ struct file_calls {
     ssize_t (*read_now)(int descriptor, void *data, size_t length, uint64_t offset); // RWF_NOWAIT
     int (*sync)(int descriptor); // fdatasync; of a folder fsync
     int (*truncate)(int descriptor, uint64_t length);
+    int (*punch)(int descriptor, uint64_t offset, uint64_t length); // FALLOC_FL_PUNCH_HOLE
     int (*rename)(const char *from, const char *to);
     int (*rename_new)(const char *from, const char *to); // EEXIST: never over another
     int (*unlink)(const char *path);

@@ -438,6 +438,17 @@ struct file_op *file_truncate(struct file *file, uint64_t length, file_done_fn d
     return submit_by_key(op, file->key);
 }
 
+struct file_op *file_punch(struct file *file, uint64_t offset, uint64_t length, file_done_fn done,
+                           void *arg)
+{
+    struct file_op *op = file_op_of(file, FILE_PUNCH, done, arg);
+    if (!op)
+        return NULL;
+    op->offset = offset;
+    op->length = length;
+    return submit_by_key(op, file->key);
+}
+
 struct file_op *file_read_whole(struct file_queue *queue, const char *path, size_t most,
                                 file_done_fn done, void *arg)
 {
@@ -489,17 +500,29 @@ struct file_op *file_make_folders(struct file_queue *queue, const char *path, fi
     return submit_path(path_op(queue, FILE_MAKE_FOLDERS, path, done, arg));
 }
 
+static struct file_op *list_op(struct file_queue *queue, const char *path, int flags,
+                               file_done_fn done, void *arg)
+{
+    struct file_op *op = path_op(queue, FILE_LIST, path, done, arg);
+    if (op)
+        op->flags = flags;
+    return submit_path(op);
+}
+
 struct file_op *file_list(struct file_queue *queue, const char *path, file_done_fn done, void *arg)
 {
-    return submit_path(path_op(queue, FILE_LIST, path, done, arg));
+    return list_op(queue, path, 0, done, arg);
+}
+
+struct file_op *file_list_used(struct file_queue *queue, const char *path, file_done_fn done,
+                               void *arg)
+{
+    return list_op(queue, path, FILE_LIST_USED, done, arg);
 }
 
 struct file_op *file_names(struct file_queue *queue, const char *path, file_done_fn done, void *arg)
 {
-    struct file_op *op = path_op(queue, FILE_LIST, path, done, arg);
-    if (op)
-        op->flags = FILE_LIST_NAMES;
-    return submit_path(op);
+    return list_op(queue, path, FILE_LIST_NAMES, done, arg);
 }
 
 struct file_op *file_disk_usage(struct file_queue *queue, const char *path, file_done_fn done,

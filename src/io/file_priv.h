@@ -17,6 +17,7 @@ enum file_kind {
     FILE_READ,
     FILE_SYNC,
     FILE_TRUNCATE,
+    FILE_PUNCH,
     FILE_READ_WHOLE,
     FILE_REPLACE,
     FILE_RENAME,
@@ -38,7 +39,8 @@ struct file {
 };
 
 #define FILE_AT_END UINT64_MAX
-enum { FILE_LIST_NAMES = 1 }; // flags of FILE_LIST: sizes are not wanted
+// Flags of FILE_LIST: sizes are not wanted; what files take on the disk is wanted, too.
+enum { FILE_LIST_NAMES = 1, FILE_LIST_USED = 2 };
 
 struct file_op {
     struct list_node node;        // in a worker's queue or in `completed`; under the lock

@@ -18,6 +18,7 @@
 #include "file_priv.h"
 
 enum { VECTORS = 64, PATH_ROOM = 4096, LIST_ROOM_FIRST = 4096, LIST_BYTES_MAX = 64 << 20 };
+enum { BLOCK = 512 }; // of st_blocks
 
 // ---- system calls ------------------------------------------------------------------------------
 
@@ -46,6 +47,12 @@ static ssize_t system_read_now(int descriptor, void *data, size_t length, uint64
 static int system_truncate(int descriptor, uint64_t length)
 {
     return ftruncate(descriptor, (off_t)length);
+}
+
+static int system_punch(int descriptor, uint64_t offset, uint64_t length)
+{
+    return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                     (off_t)length);
 }
 
 static int system_mkdir(const char *path, unsigned mode)
@@ -104,6 +111,7 @@ const struct file_calls file_calls_system = {
     .read_now = system_read_now,
     .sync = system_sync,
     .truncate = system_truncate,
+    .punch = system_punch,
     .rename = rename,
     .rename_new = system_rename_new,
     .unlink = unlink,
@@ -269,6 +277,16 @@ static int run_truncate(const struct file_calls *call, struct file_op *op)
     return error;
 }
 
+static int run_punch(const struct file_calls *call, struct file_op *op)
+{
+    struct stat found;
+    if (call->punch(op->file->descriptor, op->offset, op->length) != 0 ||
+        call->fstat(op->file->descriptor, &found) != 0)
+        return errno;
+    op->value = (int64_t)found.st_blocks * BLOCK;
+    return 0;
+}
+
 static int read_descriptor(const struct file_calls *call, struct file_op *op, int descriptor)
 {
     struct stat found;
@@ -364,7 +382,7 @@ static int run_remove(const struct file_calls *call, struct file_op *op)
         return errno;
     if (call->unlink(op->path) != 0)
         return errno;
-    op->value = (int64_t)found.st_blocks * 512;
+    op->value = (int64_t)found.st_blocks * BLOCK;
     if (op->other)
         remove_folders(call, op->path, op->other);
     return 0;
@@ -512,6 +530,17 @@ static bool look_at(const struct file_calls *call, const struct file_op *op,
     return false;
 }
 
+static int file_line(const struct file_op *op, const char *name, const struct stat *found,
+                     char *line, size_t room)
+{
+    if (op->flags & FILE_LIST_NAMES)
+        return snprintf(line, room, "f %s 0 0\n", name);
+    if (op->flags & FILE_LIST_USED)
+        return snprintf(line, room, "f %s %lld %lld\n", name, (long long)found->st_size,
+                        (long long)found->st_blocks * BLOCK);
+    return snprintf(line, room, "f %s %lld\n", name, (long long)found->st_size);
+}
+
 static int run_list(const struct file_calls *call, struct file_op *op)
 {
     struct dirent **entries = NULL;
@@ -529,8 +558,7 @@ static int run_list(const struct file_calls *call, struct file_op *op)
             if (S_ISDIR(found.st_mode))
                 used = snprintf(line, sizeof(line), "d %s\n", entries[i]->d_name);
             else if (S_ISREG(found.st_mode))
-                used = snprintf(line, sizeof(line), "f %s %lld\n", entries[i]->d_name,
-                                op->flags ? 0 : (long long)found.st_size);
+                used = file_line(op, entries[i]->d_name, &found, line, sizeof(line));
             if (used > 0 && (size_t)used < sizeof(line))
                 error = add_line(op, &room, line, (size_t)used);
         }
@@ -558,6 +586,8 @@ static int run_call(const struct file_calls *call, struct file_op *op)
         return error_now(call->sync(op->file->descriptor));
     case FILE_TRUNCATE:
         return run_truncate(call, op);
+    case FILE_PUNCH:
+        return run_punch(call, op);
     case FILE_READ_WHOLE:
         return run_read_whole(call, op);
     case FILE_REPLACE:

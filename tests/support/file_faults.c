@@ -156,6 +156,11 @@ static int faulty_truncate(int descriptor, uint64_t length)
     return fails(FAULT_TRUNCATE) ? -1 : under->truncate(descriptor, length);
 }
 
+static int faulty_punch(int descriptor, uint64_t offset, uint64_t length)
+{
+    return fails(FAULT_PUNCH) ? -1 : under->punch(descriptor, offset, length);
+}
+
 static int faulty_rename(const char *from, const char *to)
 {
     return fails(FAULT_RENAME) ? -1 : under->rename(from, to);
@@ -233,6 +238,7 @@ static const struct file_calls faulty = {
     .read_now = faulty_read_now,
     .sync = faulty_sync,
     .truncate = faulty_truncate,
+    .punch = faulty_punch,
     .rename = faulty_rename,
     .rename_new = faulty_rename_new,
     .unlink = faulty_unlink,

@@ -15,6 +15,7 @@ enum fault_call {
     FAULT_READ,
     FAULT_SYNC,
     FAULT_TRUNCATE,
+    FAULT_PUNCH,
     FAULT_RENAME,
     FAULT_UNLINK,
     FAULT_RMDIR,

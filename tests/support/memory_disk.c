@@ -361,6 +361,24 @@ static int memory_truncate(int number, uint64_t length)
     return 0;
 }
 
+// A write of zeros: sectors of nothing else take no room.
+static int memory_punch(int number, uint64_t offset, uint64_t length)
+{
+    struct descriptor *descriptor = descriptor_of(number);
+    struct node *node = descriptor->node;
+    if (fails("punch", descriptor->path))
+        return -1;
+    ENSURE(offset + length <= node->now.length);
+    struct change *change = wait_for_sync(node);
+    change->offset = offset;
+    change->length = (size_t)length;
+    change->data = calloc(1, (size_t)length);
+    ENSURE(change->data != NULL);
+    memory_blob_write(&node->now, offset, change->data, change->length);
+    effect();
+    return 0;
+}
+
 static int memory_rename(const char *from, const char *to)
 {
     struct node *from_folder, *to_folder;
@@ -439,12 +457,21 @@ static int memory_mkdir(const char *path, unsigned mode)
     return 0;
 }
 
+static bool is_zero(const struct blob *blob, size_t sector)
+{
+    for (size_t at = sector; at < sector + SECTOR && at < blob->length; at++)
+        if (blob->data[at])
+            return false;
+    return true;
+}
+
 static int describe(const struct node *node, struct stat *out)
 {
     memset(out, 0, sizeof *out);
     out->st_mode = node->folder ? S_IFDIR | 0755 : S_IFREG | 0644;
     out->st_size = (off_t)node->now.length;
-    out->st_blocks = (blkcnt_t)((node->now.length + SECTOR - 1) / SECTOR);
+    for (size_t at = 0; at < node->now.length; at += SECTOR)
+        out->st_blocks += !is_zero(&node->now, at);
     out->st_dev = 1;
     return 0;
 }
@@ -522,6 +549,7 @@ const struct file_calls memory_disk_calls = {
     .read_now = memory_read_now,
     .sync = memory_sync,
     .truncate = memory_truncate,
+    .punch = memory_punch,
     .rename = memory_rename,
     .rename_new = memory_rename_new,
     .unlink = memory_unlink,

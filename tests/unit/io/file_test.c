@@ -202,6 +202,41 @@ static void file_append_full_disk_says_how_much_was_written(void **state)
     room_close(room);
 }
 
+static void file_punch_gives_bytes_back(void **state)
+{
+    (void)state;
+    enum { LENGTH = 60000, FROM = 100, PUNCHED = 50000 };
+    struct room *room = room_open(1);
+    struct file *file = open_file(room, "a", O_RDWR | O_CREAT);
+    struct buf *buf = buf_new(LENGTH);
+    struct chain chain = {0};
+    memset(buf->data, 'x', LENGTH);
+    buf->length = LENGTH;
+    chain_take(&chain, &buf);
+    wait_one(room, file_append(file, &chain, on_done, &room->answer));
+    file_faults_fail(FAULT_PUNCH, 1, false, EOPNOTSUPP);
+    struct file_result *result =
+        wait_one(room, file_punch(file, FROM, PUNCHED, on_done, &room->answer));
+    assert_int_equal(result->err, ERR_IO);
+    assert_int_equal(result->os_error, EOPNOTSUPP);
+    result = wait_one(room, file_punch(file, FROM, PUNCHED, on_done, &room->answer));
+    assert_int_equal(result->err, 0);
+    int64_t used = result->value;
+    assert_in_range(used, 1, LENGTH - PUNCHED + 8192);
+    wait_one(room, file_read(file, 0, LENGTH, on_done, &room->answer));
+    assert_int_equal(room->answer.length, LENGTH);
+    for (unsigned i = 0; i < LENGTH; i++)
+        assert_int_equal(room->answer.text[i], i < FROM || i >= FROM + PUNCHED ? 'x' : 0);
+    file_close(&file);
+    char line[64];
+    (void)snprintf(line, sizeof line, "f a %d %lld\n", LENGTH, (long long)used);
+    wait_one(room, file_list_used(room->queue, room->folder.path, on_done, &room->answer));
+    assert_string_equal(room->answer.text, line);
+    wait_one(room, file_names(room->queue, room->folder.path, on_done, &room->answer));
+    assert_string_equal(room->answer.text, "f a 0 0\n");
+    room_close(room);
+}
+
 static void file_replace_each_failing_call_leaves_the_old_file(void **state)
 {
     (void)state;
@@ -567,6 +602,7 @@ TEST_MAIN(TEST(file_append_then_read_gives_the_bytes),
           TEST(file_replace_each_failing_call_leaves_the_old_file),
           TEST(file_remove_takes_empty_folders_up_to_stop),
           TEST(file_move_makes_folders_and_never_replaces), TEST(file_list_sorts_and_tells_kinds),
+          TEST(file_punch_gives_bytes_back),
           TEST(file_read_whole_longer_than_most_is_limit),
           TEST(file_read_cached_gives_fresh_bytes_or_again), TEST(file_disk_usage_gives_sizes),
           TEST(file_run_gives_the_value_or_error), TEST(file_op_cancel_open_closes_the_file),
