@@ -71,8 +71,9 @@ struct archive_stats {
 // here; ERR_LIMIT: too many.
 MUST_USE int archive_lock(struct stream *stream, int64_t from_us, int64_t to_us, bool on);
 // Deletes what touches [from, to), locked or not: whole hour files go at once, of others the
-// segments are not given out any more. ERR_NOT_FOUND: no archive here; ERR_AGAIN: it is not open
-// yet, or its disk takes no more now, and some is left; ERR_LIMIT: too many stretches.
+// segments are not given out any more, and their bytes go soon after. ERR_NOT_FOUND: no archive
+// here; ERR_AGAIN: it is not open yet, or its disk takes no more now, and some is left; ERR_LIMIT:
+// too many stretches.
 MUST_USE int archive_delete(struct stream *stream, int64_t from_us, int64_t to_us);
 // Recording is switched on or off from the next segment on, for lives of the server to come too,
 // whatever dvr or dvr_offline says. ERR_NOT_FOUND: no archive here; ERR_AGAIN: it is not open yet.

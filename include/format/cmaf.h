@@ -10,6 +10,7 @@
 #define FORMAT_CMAF_H
 
 #include "base/chain.h"
+#include "base/writer.h"
 #include "media/segment.h"
 
 // ---- init segment -----------------------------------------------------------------------------
@@ -59,6 +60,16 @@ size_t cmaf_chunk_find(struct bytes in, size_t from);
 // True when `chunk` is exactly one whole chunk by its boxes and its checksum is right.
 bool cmaf_chunk_intact(struct bytes chunk);
 
+// ---- what was deleted --------------------------------------------------------------------------
+// The beginning of a `free` box of so many bytes, at least CMAF_FREE_HEAD: that many are written,
+// and what comes behind them is of no matter.
+enum { CMAF_FREE_HEAD = 16 };
+void cmaf_free_write(struct writer *out, uint64_t length);
+// Length of the free box of which `in` is the beginning; 0: it is none, or too short for one of
+// ours.
+uint64_t cmaf_free_length(struct bytes in);
+
+// ---- samples -----------------------------------------------------------------------------------
 // One sample of a chunk as the moof tells it.
 struct cmaf_sample {
     uint8_t track;

@@ -188,6 +188,7 @@ static void archive_free(struct archive *archive)
 {
     struct archives *owner = archive->owner;
     recorder_fini(&archive->recorder);
+    erasure_fini(&archive->erasure);
     journal_fini(&archive->journal);
     redate_fini(&archive->redate);
     opened_drop_all(archive); // closes its files, before the queues of the disks go
@@ -264,7 +265,7 @@ void archive_close(struct archive *archive)
 
 // ---- attaching ---------------------------------------------------------------------------------
 
-static struct archive *attached(const struct stream *stream)
+struct archive *archive_of_stream(const struct stream *stream)
 {
     struct archive *archive = stream_slot(stream, STREAM_SLOT_ARCHIVE);
     if (archive)
@@ -361,6 +362,7 @@ static struct archive *archive_new(struct archives *archives, struct stream *str
     journal_init(&archive->journal, archive);
     redate_init(&archive->redate, archive);
     recorder_init(&archive->recorder, archive);
+    erasure_init(&archive->erasure, archive);
     archive->listener = (struct segment_listener){.on_part = on_part,
                                                   .on_segment = on_segment,
                                                   .on_lost = on_lost,
@@ -405,7 +407,7 @@ static bool has_paths(const struct archive *archive, const struct paths *paths)
 
 int archive_attach(struct archives *archives, struct stream *stream, const struct dvr_conf *dvr)
 {
-    struct archive *archive = attached(stream);
+    struct archive *archive = archive_of_stream(stream);
     struct paths paths;
     if (dvr->path_count == 0) {
         archive_detach(archives, stream);
@@ -435,7 +437,7 @@ int archive_attach(struct archives *archives, struct stream *stream, const struc
 
 void archive_detach(struct archives *archives, struct stream *stream)
 {
-    struct archive *archive = attached(stream);
+    struct archive *archive = archive_of_stream(stream);
     struct history *none = NULL;
     if (!archive)
         return;
@@ -543,7 +545,7 @@ bool archive_span(const struct archive *archive, struct history_range *whole)
 
 bool archive_get_stats(const struct stream *stream, struct archive_stats *out)
 {
-    const struct archive *archive = attached(stream);
+    const struct archive *archive = archive_of_stream(stream);
     *out = (struct archive_stats){0};
     if (!archive)
         return false;
@@ -571,26 +573,9 @@ bool archive_get_stats(const struct stream *stream, struct archive_stats *out)
     return true;
 }
 
-int archive_lock(struct stream *stream, int64_t from_us, int64_t to_us, bool on)
-{
-    struct archive *archive = attached(stream);
-    struct journal_record record = {
-        .kind = on ? JOURNAL_LOCK : JOURNAL_UNLOCK, .from_us = from_us, .to_us = to_us};
-    return archive ? journal_add(&archive->journal, &record) : ERR_NOT_FOUND;
-}
-
-int archive_delete(struct stream *stream, int64_t from_us, int64_t to_us)
-{
-    struct archive *archive = attached(stream);
-    if (!archive)
-        return ERR_NOT_FOUND;
-    return archive->listed && archive_complete(archive) ? retention_delete(archive, from_us, to_us)
-                                                        : ERR_AGAIN;
-}
-
 int archive_switch(struct stream *stream, bool on)
 {
-    struct archive *archive = attached(stream);
+    struct archive *archive = archive_of_stream(stream);
     if (!archive)
         return ERR_NOT_FOUND;
     if (archive->journal.state != JOURNAL_READY)
@@ -599,16 +584,6 @@ int archive_switch(struct stream *stream, bool on)
     log_info(archive->log_name, "recording switched %s", on ? "on" : "off");
     stream_changed(stream);
     return 0;
-}
-
-void archive_locks(const struct stream *stream,
-                   void (*lock)(void *arg, int64_t from_us, int64_t to_us), void *arg)
-{
-    const struct archive *archive = attached(stream);
-    for (unsigned i = 0; archive && i < archive->journal.records.locks.count; i++) {
-        const struct journal_record *item = &archive->journal.records.locks.item[i];
-        lock(arg, item->from_us, item->to_us);
-    }
 }
 
 struct volume *archive_volume(struct archive *archive, struct hour_name name)

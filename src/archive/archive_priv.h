@@ -9,6 +9,7 @@
 //            -> journal      what media cannot say
 //            -> redate    moves files of a wrong clock to where they belong
 //            -> recorder -> volumes   hour files being written
+//            -> erasure  gives back what was deleted
 //            -> requests     of readers
 #ifndef ARCHIVE_ARCHIVE_PRIV_H
 #define ARCHIVE_ARCHIVE_PRIV_H
@@ -19,6 +20,7 @@
 #include "base/reason.h"
 #include "duty.h"
 #include "disk.h"
+#include "erasure.h"
 #include "hours.h"
 #include "index_parse.h"
 #include "journal.h"
@@ -65,16 +67,19 @@ struct archive {
     struct journal journal;
     struct recorder recorder;
     struct redate redate;
+    struct erasure erasure;
     struct duty duty;
     struct segment_listener listener;
     struct list requests;
-    unsigned ops; // removals, and what the journal does, not completed
+    unsigned ops;     // removals, and what the journal and the erasure do, not completed
+    unsigned repairs; // of indexes, not completed
     struct defer gone;
     uint64_t segments_written, bytes_written, segments_shed, errors, segments_read;
     int64_t last_write_us;
 };
 
 // archive.c
+struct archive *archive_of_stream(const struct stream *stream); // NULL: it has none
 void archive_set_problem(struct archive *archive, enum reason problem, int os_error);
 void archive_check_gone(
     struct archive *archive); // freed at the end of the turn when detached and idle
@@ -124,8 +129,6 @@ void retention_tick(void *archives);
 // The file and its index go, and the folders that became empty. hour is not valid any more. False
 // when the queue is full: it stays.
 bool retention_remove(struct archive *archive, struct hour *hour);
-// archive_delete.
-MUST_USE int retention_delete(struct archive *archive, int64_t from_us, int64_t to_us);
 // So much was written: on a small disk it is time to see how full it is.
 void retention_wrote(struct disk *disk, uint64_t bytes);
 // A file that has so much is finished, so that something can go where the limits hold less than

@@ -28,6 +28,7 @@ struct disk {
     unsigned users; // places of archives
     struct file_queue *writes, *reads, *chores;
     uint64_t queued_bytes;                 // of its recorders
+    bool keeps_deleted;                    // its file system cannot give back parts of files
     bool checking;                         // the fill of the disk was asked for
     uint64_t total_bytes, unchecked_bytes; // size, 0 not known; written since it was asked for
     uint64_t free_bytes;                   // then

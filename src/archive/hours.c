@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The hour files of a stream.
 //
-// 1. hour[] is sorted by name, names differ, `bytes` is their sum.
+// 1. hour[] is sorted by name, names differ, `bytes` is the sum of hour_used.
 // 2. A file that is not known is taken to reach from its second to two minutes after its hour, by
 //    its own times: it is rolled with the first segment of the next one, and segments are bounded.
 // 3. span_us bounds end_us - second for all files, so that the files around a time are found by
@@ -104,7 +104,7 @@ void hours_remove(struct hours *hours, struct hour *hour)
     size_t index = (size_t)(hour - hours->hour);
     ENSURE(index < hours->count);
     hours_set_holes(hours, hour, NULL, 0, true);
-    hours->bytes -= hour->bytes;
+    hours->bytes -= hour_used(hour);
     hours->count--;
     memmove(hour, hour + 1, (hours->count - index) * sizeof *hour);
 }
@@ -116,7 +116,7 @@ void hours_remove_disk(struct hours *hours, uint8_t disk)
         struct hour *hour = &hours->hour[i];
         if (hour->disk == disk && !hour->writing) {
             hours_set_holes(hours, hour, NULL, 0, true);
-            hours->bytes -= hour->bytes;
+            hours->bytes -= hour_used(hour);
         } else {
             hours->hour[kept++] = *hour;
         }
@@ -142,8 +142,17 @@ void hours_set_times(struct hours *hours, struct hour *hour, int64_t start_us, i
 
 void hours_set_bytes(struct hours *hours, struct hour *hour, uint64_t bytes)
 {
-    hours->bytes += bytes - hour->bytes;
+    hours->bytes -= hour_used(hour);
     hour->bytes = bytes;
+    hours->bytes += hour_used(hour);
+}
+
+void hours_set_freed(struct hours *hours, struct hour *hour, uint64_t freed)
+{
+    uint64_t units = freed / HOUR_FREED_UNIT;
+    hours->bytes -= hour_used(hour);
+    hour->freed = units < UINT32_MAX ? (uint32_t)units : UINT32_MAX;
+    hours->bytes += hour_used(hour);
 }
 
 struct hour *hours_next(struct hours *hours, const struct hour_name *after, int64_t from_us,

@@ -14,7 +14,7 @@
 
 #include "base/err.h"
 
-enum { HOUR_SUFFIX_MAX = 999 };
+enum { HOUR_SUFFIX_MAX = 999, HOUR_FREED_UNIT = 4096 };
 
 // What names a file within its stream.
 struct hour_name {
@@ -41,9 +41,17 @@ struct hour {
     bool failed : 1;
     bool moving : 1;          // to another name: neither removed nor opened anew
     bool damaged : 1;         // it could not be read, which was said
+    uint32_t freed;           // of `bytes`, in HOUR_FREED_UNIT: given back to the disk
     int64_t start_us, end_us; // UTC, offset included; equal when nothing is in it
-    uint64_t bytes;           // of the file and its index
+    uint64_t bytes;           // of the file and its index, as long as they are
 };
+
+// Bytes that the file and its index take on the disk.
+static inline uint64_t hour_used(const struct hour *hour)
+{
+    uint64_t freed = (uint64_t)hour->freed * HOUR_FREED_UNIT;
+    return hour->bytes > freed ? hour->bytes - freed : 0;
+}
 
 // Nothing was recorded inside a file, by the file's own times.
 struct hour_hole {
@@ -60,7 +68,7 @@ struct hours {
     unsigned count, capacity;
     struct hours_hole *hole; // in order of name and time, of files whose holes are known
     unsigned holes, hole_capacity;
-    uint64_t bytes;  // of all
+    uint64_t bytes;  // that all take on the disk
     int64_t span_us; // no file's end is further from its second than this
 };
 
@@ -83,6 +91,8 @@ void hours_set_times(struct hours *hours, struct hour *hour, int64_t start_us, i
 // Back to what its name says; it is not being written any more.
 void hours_forget(struct hours *hours, struct hour *hour);
 void hours_set_bytes(struct hours *hours, struct hour *hour, uint64_t bytes);
+// So many of its bytes were given back to the disk.
+void hours_set_freed(struct hours *hours, struct hour *hour, uint64_t freed);
 // The first file after `after` (NULL: from the oldest) that may have something of [from, to). NULL
 // at the end. O(log count) plus the files of an hour.
 struct hour *hours_next(struct hours *hours, const struct hour_name *after, int64_t from_us,

@@ -398,6 +398,7 @@ static void run(void *arg)
     struct journal *journal = arg;
     struct file_op *op;
     if (!is_due(journal)) {
+        erasure_go_on(journal->archive);
         archive_check_gone(journal->archive);
         return;
     }
@@ -434,6 +435,12 @@ void journal_flush(struct journal *journal)
         timeout_stop(&journal->again);
     loop_defer_cancel(journal->archive->owner->loop, &journal->run);
     run(journal);
+}
+
+bool journal_safe(const struct journal *journal)
+{
+    return journal->state == JOURNAL_READY && !journal->unreadable && !journal->stale &&
+           !journal->busy && journal->pending.count == 0 && !journal->sync;
 }
 
 bool journal_idle(const struct journal *journal)

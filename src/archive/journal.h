@@ -50,6 +50,8 @@ void journal_load_cancel(struct journal *journal);
 MUST_USE int journal_add(struct journal *journal, const struct journal_record *record);
 // All is submitted as far as it can be now.
 void journal_flush(struct journal *journal);
+// All that was said is on the disk, synced.
+bool journal_safe(const struct journal *journal);
 bool journal_idle(const struct journal *journal);
 
 // From utc_us on nothing is recorded, because of reason (one with a code of its own, history.h).

@@ -9,8 +9,6 @@
 #include "stream/history.h"
 
 #define MAGIC 0x534c4a4eu // "SLJN"
-// Nothing that we write is later than the year 10000, or moved by more than that.
-#define UTC_MAX_US 253402300800000000LL
 
 enum { VERSION = 1 };
 
@@ -43,17 +41,17 @@ int journal_head_parse(struct bytes *in)
 
 static bool is_utc(int64_t utc_us)
 {
-    return utc_us >= 0 && utc_us <= UTC_MAX_US;
+    return utc_us >= 0 && utc_us <= JOURNAL_UTC_MAX_US;
 }
 
 static bool is_offset(int64_t offset_us)
 {
-    return offset_us >= -UTC_MAX_US && offset_us <= UTC_MAX_US;
+    return offset_us >= -JOURNAL_UTC_MAX_US && offset_us <= JOURNAL_UTC_MAX_US;
 }
 
 static bool is_file(struct hour_name file)
 {
-    int64_t most_s = UTC_MAX_US / US_PER_S;
+    int64_t most_s = JOURNAL_UTC_MAX_US / US_PER_S;
     return is_utc(file.second * US_PER_S) && file.offset_s <= most_s && file.offset_s >= -most_s &&
            is_utc((file.second - file.offset_s) * US_PER_S);
 }
@@ -111,7 +109,8 @@ static bool fields_parse(struct bytes in, struct journal_record *out)
         out->to_us = (int64_t)b;
     }
     // No second that is sensible overflows what follows.
-    out->file.second = c <= UTC_MAX_US / US_PER_S ? (int64_t)c : UTC_MAX_US / US_PER_S + 1;
+    out->file.second =
+        c <= JOURNAL_UTC_MAX_US / US_PER_S ? (int64_t)c : JOURNAL_UTC_MAX_US / US_PER_S + 1;
     out->file.offset_s = (int64_t)d;
     return is_sensible(out);
 }

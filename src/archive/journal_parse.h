@@ -13,6 +13,9 @@
 #include "base/writer.h"
 #include "hours.h"
 
+// Nothing that we write is later than the year 10000.
+#define JOURNAL_UTC_MAX_US 253402300800000000LL
+
 enum { JOURNAL_RECORD = 48 };
 
 enum journal_kind {

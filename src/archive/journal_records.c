@@ -13,7 +13,6 @@
 #include "base/mem.h"
 
 // A mark this long before a hole belongs to it: the end of the last picture is a guess.
-#define UTC_MAX_US 253402300800000000LL
 #define MARK_BEFORE_US (500 * US_PER_MS)
 
 void journal_records_fini(struct journal_records *records)
@@ -187,7 +186,7 @@ static struct journal_record dated(const struct journal_records *records,
 {
     struct journal_record out = *mark;
     int64_t by_us = late_s(journal_clock_of(records, mark->boot), mark->base_us) * US_PER_S;
-    if (out.from_us + by_us >= 0 && out.from_us + by_us <= UTC_MAX_US) {
+    if (out.from_us + by_us >= 0 && out.from_us + by_us <= JOURNAL_UTC_MAX_US) {
         out.from_us += by_us;
         out.base_us += by_us;
     }

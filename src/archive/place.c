@@ -69,6 +69,7 @@ void place_forget(struct place *place)
 {
     struct archive *archive = place->archive;
     tree_forget(&place->tree);
+    erasure_forget(archive, place->number, NULL);
     for (unsigned i = 0; i < archive->hours.count; i++)
         if (archive->hours.hour[i].disk == place->number)
             opened_drop(archive, hour_name_of(&archive->hours.hour[i]));

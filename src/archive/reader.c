@@ -74,13 +74,23 @@ static void note_info(struct reader *reader)
     reader->entry++;
 }
 
+// Deleted while it was being read, or (dropped) since the index was.
+static bool is_gone(const struct reader *reader)
+{
+    const struct request *request = &reader->request;
+    return request->opened->dropped ||
+           archive_hides(request->archive, request->cursor, current(reader));
+}
+
 static void leave_out(struct reader *reader, const char *why)
 {
     struct archive *archive = reader->request.archive;
     char time[32];
     text_utc(time, sizeof time, current(reader)->utc_start_us);
-    log_warn(archive->log_name, "segment left out start=%s reason=%s", time, why);
-    archive->errors++;
+    if (!is_gone(reader)) {
+        log_warn(archive->log_name, "segment left out start=%s reason=%s", time, why);
+        archive->errors++;
+    }
     buf_unref(&reader->heads);
     reader->gap = true;
     reader->entry++;

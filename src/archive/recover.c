@@ -59,21 +59,38 @@ struct repair {
     struct chain idx;
 };
 
+static void repair_free(struct repair *repair)
+{
+    chain_fini(&repair->idx);
+    mem_free(repair);
+}
+
+static void repaired(struct repair *repair)
+{
+    struct archive *archive = repair->archive;
+    archive->ops--;
+    archive->repairs--;
+    repair_free(repair);
+    archive_check_gone(archive);
+}
+
+static void on_replaced(void *arg, const struct file_result *result)
+{
+    (void)result; // the next one to look finds the same
+    repaired(arg);
+}
+
 static void on_synced(void *arg, const struct file_result *result)
 {
     struct repair *repair = arg;
     struct archive *archive = repair->archive;
     char path[HOUR_PATH];
-    archive->ops--;
+    archive_path(archive, repair->name, "idx", path);
     // Removed meanwhile: nothing may come back.
-    if (result->err == 0 && hours_get(&archive->hours, repair->name)) {
-        archive_path(archive, repair->name, "idx", path);
-        (void)file_replace(archive_disk(archive, repair->name)->writes, path, &repair->idx, NULL,
-                           NULL);
-    }
-    chain_fini(&repair->idx);
-    mem_free(repair);
-    archive_check_gone(archive);
+    if (result->err != 0 || !hours_get(&archive->hours, repair->name) ||
+        !file_replace(archive_disk(archive, repair->name)->writes, path, &repair->idx, on_replaced,
+                      repair))
+        repaired(repair);
 }
 
 static void write_idx(struct recovery *recovery, struct buf **idx)
@@ -84,10 +101,10 @@ static void write_idx(struct recovery *recovery, struct buf **idx)
     chain_take(&repair->idx, idx);
     if (file_sync(recovery->from.file, on_synced, repair)) {
         recovery->archive->ops++;
+        recovery->archive->repairs++;
         return;
     }
-    chain_fini(&repair->idx);
-    mem_free(repair);
+    repair_free(repair);
 }
 
 static void repair(struct recovery *recovery, struct index *index)

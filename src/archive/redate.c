@@ -158,7 +158,8 @@ static struct hour *next_due(struct redate *redate, struct journal_record *file)
             continue;
         struct hour *hour =
             file->file.disk < archive->places ? hours_get(&archive->hours, file->file) : NULL;
-        if (hour && !hour->writing && archive->place[hour->disk].state == PLACE_READY)
+        if (hour && !hour->writing && archive->place[hour->disk].state == PLACE_READY &&
+            !erasure_holds(archive, file->file))
             return hour;
         if (!hour && archive_complete(archive)) { // it is gone
             struct journal_record gone = *file;
@@ -262,6 +263,7 @@ static void rename_hour(struct redate *redate)
     if (hours_add(hours, redate->to, old.bytes) != 0)
         return;
     hour = hours_get(hours, redate->to);
+    hours_set_freed(hours, hour, old.bytes - hour_used(&old));
     hour->own = old.own;
     hour->suspect = old.suspect;
     hour->failed = old.failed;
@@ -289,6 +291,7 @@ static void moved(struct redate *redate)
     if (known)
         (void)(journal_add(&archive->journal, &file) == 0);
     forget_file(redate, redate->from);
+    erasure_want(archive);
     redate->moved++;
     log_debug(archive->log_name, "dated anew by=%llds",
               (long long)(redate->to.second - redate->from.second));

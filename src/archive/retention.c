@@ -34,8 +34,8 @@ enum {
 struct removal {
     struct archive *archive;
     struct hour_name name;
-    uint64_t bytes;
-    bool failed; // of the hour
+    uint64_t bytes, freed; // of the hour
+    bool failed;
 };
 
 // It is there still.
@@ -45,8 +45,10 @@ static void known_again(const struct removal *removal)
     struct hour *hour = NULL;
     if (hours_add(hours, removal->name, removal->bytes) == 0)
         hour = hours_get(hours, removal->name);
-    if (hour)
-        hour->failed = hour->suspect = removal->failed;
+    if (!hour)
+        return;
+    hour->failed = hour->suspect = removal->failed;
+    hours_set_freed(hours, hour, removal->freed);
 }
 
 static void on_removed(void *arg, const struct file_result *result)
@@ -73,15 +75,14 @@ bool retention_remove(struct archive *archive, struct hour *hour)
     *removal = (struct removal){.archive = archive,
                                 .name = hour_name_of(hour),
                                 .bytes = hour->bytes,
+                                .freed = hour->bytes - hour_used(hour),
                                 .failed = hour->failed};
     // What was deleted of it goes with it.
     const struct journal_record erased = {
-        .kind = JOURNAL_ERASED,
-        .file = removal->name,
-        .from_us = 0,
-        .to_us = (removal->name.second - removal->name.offset_s + 86400) * US_PER_S};
+        .kind = JOURNAL_ERASED, .file = removal->name, .from_us = 0, .to_us = JOURNAL_UTC_MAX_US};
     if (journal_deleted_any(&archive->journal.records, removal->name))
         (void)(journal_add(&archive->journal, &erased) == 0);
+    erasure_forget(archive, hour->disk, &removal->name);
     opened_drop(archive, removal->name);
     tree_day_changed(&archive->place[hour->disk].tree, hour->second, true);
     hours_remove(&archive->hours, hour);
@@ -255,8 +256,8 @@ static void on_usage(void *arg, const struct file_result *result)
         return; // at the next tick
     while ((archive = oldest_on(disk, &fill))) {
         struct hour *hour = oldest(archive, disk);
-        freed += hour->bytes;
-        fill.free += hour->bytes;
+        freed += hour_used(hour);
+        fill.free += hour_used(hour);
         if (!retention_remove(archive, hour))
             return;
         unsigned less = (unsigned)(freed / unit);
@@ -303,6 +304,7 @@ void retention_tick(void *arg)
         for (unsigned i = 0; i < archive->places; i++)
             tree_tick(&archive->place[i].tree);
         redate_tick(&archive->redate, clock_is_synchronised());
+        erasure_go_on(archive);
         remove_by_age(archive);
         remove_by_size(archive);
     }
@@ -335,7 +337,7 @@ static int hide(struct archive *archive, const struct hour *hour, int64_t from_u
     return deleted.from_us < deleted.to_us ? journal_add(&archive->journal, &deleted) : 0;
 }
 
-int retention_delete(struct archive *archive, int64_t from_us, int64_t to_us)
+static int delete (struct archive *archive, int64_t from_us, int64_t to_us)
 {
     struct hour *hour;
     struct hour_name cursor;
@@ -368,6 +370,41 @@ int retention_delete(struct archive *archive, int64_t from_us, int64_t to_us)
             err = ERR_AGAIN;
     }
     return err;
+}
+
+int archive_lock(struct stream *stream, int64_t from_us, int64_t to_us, bool on)
+{
+    struct archive *archive = archive_of_stream(stream);
+    struct journal_record record = {
+        .kind = on ? JOURNAL_LOCK : JOURNAL_UNLOCK, .from_us = from_us, .to_us = to_us};
+    if (!archive)
+        return ERR_NOT_FOUND;
+    int err = journal_add(&archive->journal, &record);
+    if (!on)
+        erasure_want(archive); // what a lock kept of it can go
+    return err;
+}
+
+int archive_delete(struct stream *stream, int64_t from_us, int64_t to_us)
+{
+    struct archive *archive = archive_of_stream(stream);
+    if (!archive)
+        return ERR_NOT_FOUND;
+    if (!archive->listed || !archive_complete(archive))
+        return ERR_AGAIN;
+    int err = delete (archive, from_us, to_us);
+    erasure_want(archive);
+    return err;
+}
+
+void archive_locks(const struct stream *stream,
+                   void (*lock)(void *arg, int64_t from_us, int64_t to_us), void *arg)
+{
+    const struct archive *archive = archive_of_stream(stream);
+    for (unsigned i = 0; archive && i < archive->journal.records.locks.count; i++) {
+        const struct journal_record *item = &archive->journal.records.locks.item[i];
+        lock(arg, item->from_us, item->to_us);
+    }
 }
 
 bool retention_make_room(struct disk *disk)

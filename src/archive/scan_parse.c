@@ -103,11 +103,13 @@ static void begin_segment(struct scan *scan, const struct cmaf_head *head)
 {
     scan->open = true;
     scan->gap = false;
+    unsigned flags = head->segment_flags | (scan->freed ? SEGMENT_DISCONTINUITY : 0u);
+    scan->freed = false;
     scan->segment = (struct index_entry){
         .number = head->segment_number,
         .utc_start_us = head->segment_utc_us,
         .offset = scan->at,
-        .flags = head->segment_flags,
+        .flags = (uint8_t)flags,
     };
     scan->segment_head = *head;
     scan->segment_end_us = head->segment_utc_us;
@@ -170,8 +172,23 @@ static void next_head(struct scan *scan)
     }
 }
 
+// What was deleted in the middle of a file.
+static bool skip_free(struct scan *scan, struct bytes bytes)
+{
+    uint64_t length = cmaf_free_length(bytes);
+    if (length == 0 || length > scan->size - scan->at)
+        return false;
+    scan->gap = scan->freed = true;
+    scan->at += length;
+    scan->chunks_end = scan->at;
+    next_head(scan);
+    return true;
+}
+
 static void give_head(struct scan *scan, struct bytes bytes)
 {
+    if (skip_free(scan, bytes))
+        return;
     int result = cmaf_head_parse(bytes, scan->tracks, &scan->head);
     bool all = scan->at + bytes.length >= scan->size;
     if (result == ERR_AGAIN && !all && scan->guess < GUESS_MAX) {

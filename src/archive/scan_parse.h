@@ -30,6 +30,7 @@ struct scan {
     size_t guess;
     struct cmaf_head head; // SCAN_BODY
     bool open, gap;        // a segment is being collected; something was skipped after it
+    bool freed;            // what was deleted stands before the next segment
     bool bare;             // the index knew no generation yet
     struct index_entry segment;
     int64_t segment_end_us;

@@ -156,6 +156,18 @@ void tree_day_changed(struct tree *tree, int64_t second, bool removed)
 
 // ---- names of days -----------------------------------------------------------------------------
 
+// Numbers stand behind the last spaces: names may have spaces.
+static uint64_t last_number(struct tree_line *line)
+{
+    const char *end = line->name + line->length;
+    const char *space = memrchr(line->name, ' ', line->length);
+    uint64_t number = 0;
+    for (const char *at = space ? space + 1 : end; at < end; at++)
+        number = number * 10 + (uint64_t)(*at - '0');
+    line->length = space ? (size_t)(space - line->name) : 0;
+    return number;
+}
+
 bool tree_line_take(struct bytes *in, struct tree_line *out)
 {
     const uint8_t *end = in->length ? memchr(in->data, '\n', in->length) : NULL;
@@ -165,11 +177,8 @@ bool tree_line_take(struct bytes *in, struct tree_line *out)
     size_t length = (size_t)(end - in->data);
     *out = (struct tree_line){.kind = text[0], .name = text + 2, .length = length - 2};
     if (out->kind == 'f') {
-        // The size stands behind the last space: names may have spaces.
-        const char *space = memrchr(out->name, ' ', out->length);
-        for (const char *at = space ? space + 1 : text + length; at < text + length; at++)
-            out->size = out->size * 10 + (uint64_t)(*at - '0');
-        out->length = space ? (size_t)(space - out->name) : 0;
+        out->used = last_number(out);
+        out->size = last_number(out);
     }
     return bytes_skip(in, length + 1);
 }
@@ -222,6 +231,7 @@ static void step_done(struct tree *tree)
         log_info(place->archive->log_name, "archive listed path=%s days=%u files=%u bytes=%llu",
                  place->folder, tree->count, place->archive->hours.count,
                  (unsigned long long)place->archive->hours.bytes);
+        erasure_want(place->archive);
     }
     archive_listed(place->archive);
     schedule(tree);

@@ -80,21 +80,22 @@ void tree_day_changed(struct tree *tree, int64_t second, bool removed);
 void tree_tick(struct tree *tree);
 
 // ---- one day (tree_day.c)
-// ------------------------------------------------------------------------- Lists the day
-// tree->current: tree_day_done. False when the queue is full.
+// ------------------------------------------------------------------------
+
+// Lists the day tree->current: tree_day_done. False when the queue is full.
 bool tree_day_list(struct tree *tree);
 // Writes its summary, when that can be made: tree_day_done.
 bool tree_day_sum(struct tree *tree);
 void tree_day_done(struct tree *tree, enum day_state state, bool summed);
 
-// ---- lines of a listing
-// --------------------------------------------------------------------------- "d name" or "f name
-// size".
+// ---- lines of a listing -------------------------------------------------------------------------
+
+// "d name" or "f name size used".
 struct tree_line {
     char kind;
     const char *name;
     size_t length;
-    uint64_t size;
+    uint64_t size, used; // used: on the disk
 };
 bool tree_line_take(struct bytes *in, struct tree_line *out);
 

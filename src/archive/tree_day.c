@@ -131,6 +131,13 @@ static void remove_stray(struct tree *tree, const struct tree_line *line, struct
         remove_file(tree, line->name, line->length);
 }
 
+// What was deleted of a file and given back to the disk. File systems that compress or round make
+// small differences, too.
+static uint64_t given_back(const struct tree_line *line)
+{
+    return line->used + line->size / 32 < line->size ? line->size - line->used : 0;
+}
+
 static int take_day(struct tree *tree, struct bytes in)
 {
     struct hours *hours = &tree->place->archive->hours;
@@ -148,6 +155,8 @@ static int take_day(struct tree *tree, struct bytes in)
             int err = hours_add(hours, name, line.size + (same ? index.size : 0));
             if (err == ERR_LIMIT)
                 return err;
+            if (err == 0)
+                hours_set_freed(hours, hours_get(hours, name), given_back(&line));
             if (same)
                 index.name = NULL;
         } else if (is_extension(&line, extension, "idx")) {
@@ -181,7 +190,7 @@ static void list_files(struct tree *tree)
 {
     char path[HOUR_PATH];
     day_path(tree, NULL, 0, path);
-    tree->op = file_list(tree->place->disk->reads, path, on_list, tree);
+    tree->op = file_list_used(tree->place->disk->reads, path, on_list, tree);
     if (!tree->op)
         failed(tree, 0);
 }
@@ -274,7 +283,8 @@ static bool add_file(const struct hours *hours, struct summary *summary, struct 
                      bool indexed)
 {
     const struct hour *hour = hours_get((struct hours *)hours, name);
-    if (!hour || !hour->known || hour->writing)
+    // What was given back of a file is known by looking at it.
+    if (!hour || !hour->known || hour->writing || hour->freed)
         return false;
     unsigned count;
     const struct hours_hole *holes = hours_holes_of(hours, hour, &count);

@@ -413,6 +413,8 @@ static void close_volume(struct volume *volume)
         hours_note_index(&archive->hours, hour, volume->index);
         volume->place->tree.sum_after_us = 0; // perhaps it was the last of its day
         hours_set_bytes(&archive->hours, hour, volume->end + volume->idx_bytes);
+        if (journal_deleted_any(&archive->journal.records, volume->name))
+            erasure_want(archive);
     }
     gone(volume);
 }

@@ -163,6 +163,18 @@ size_t cmaf_chunk_find(struct bytes in, size_t from)
     return in.length;
 }
 
+uint64_t cmaf_free_length(struct bytes in)
+{
+    uint32_t size, type;
+    uint64_t length;
+    if (!bytes_read_u32(&in, &size) || !bytes_read_u32(&in, &type) ||
+        !bytes_read_u64(&in, &length) || type != MP4_TYPE("free"))
+        return 0;
+    if (size != 1)
+        length = size;
+    return length >= CMAF_FREE_HEAD && length <= INT64_MAX ? length : 0;
+}
+
 bool cmaf_chunk_intact(struct bytes chunk)
 {
     struct layout layout;

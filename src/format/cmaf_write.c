@@ -364,3 +364,11 @@ void cmaf_chunk_write(const struct tracks *tracks, struct frame *const *frames, 
     for (unsigned i = 0; i < CMAF_CHECKSUM_SIZE; i++)
         checksum_at[i] = (uint8_t)(checksum >> (24 - 8 * i));
 }
+
+void cmaf_free_write(struct writer *out, uint64_t length)
+{
+    bool large = length > UINT32_MAX;
+    writer_u32(out, large ? 1 : (uint32_t)length);
+    writer_text(out, "free");
+    writer_u64(out, large ? length : 0);
+}

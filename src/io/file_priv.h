@@ -88,6 +88,11 @@ struct file_shared {
     struct file_worker worker[FILE_THREADS_MAX];
 };
 
+enum { FILE_BLOCK = 512 }; // of st_blocks
+
+// file_list.c: 0 or an errno.
+int file_list_run(const struct file_calls *call, struct file_op *op);
+
 // file_work.c
 // Takes a worker into service: a thread, or by hand in tests.
 void file_worker_start(struct file_worker *worker, const pthread_attr_t *attributes);

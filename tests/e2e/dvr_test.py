@@ -382,3 +382,79 @@ def test_archive_of_a_stream_without_a_line_is_kept():
     server.stop()
     server.start()
     assert names(server) == {"yard/new": "config"}
+
+
+def taken(path):
+    """What `du` says of it."""
+    return os.stat(path).st_blocks * 512
+
+
+def test_deleted_stretch_gives_its_bytes_back_to_the_disk():
+    server = Node("http @PORT@;\nstream main { url fake://fake bitrate=4M gop=1; dvr @DIR@/dvr; "
+                  "segment_duration 1; }\n", name="server")
+    ready(server)
+    wait_for(lambda: server.stats("main")["dvr_info"]["segments_written"] >= 12, 30, "twelve segments")
+    assert server.stop() == 0
+    file, = glob.glob(f"{server.folder}/dvr/main/*/*/*/*.mp4")
+    server.start()
+    ready(server)
+    server.get("/streamer/api/v3/streams/main/dvr/disable", method="POST", check=204)
+
+    def counted():
+        return server.stats("main")["dvr_info"]["bytes"]
+
+    wait_for(lambda: counted() == sum(map(os.path.getsize, glob.glob(f"{server.folder}/dvr/main/*/*/*/*.[mi][pd]?"))),
+             20, "nothing is recorded any more")
+    before, size, bytes_before = taken(file), os.stat(file).st_size, counted()
+    begin = ranges(server)[0]["from"]
+
+    def past():
+        path = os.path.join(server.folder, "past.ts")
+        with open(path, "wb") as out:
+            out.write(server.get(f"/main/archive-{begin}-11.ts", check=200, timeout=60).body)
+        decodes_cleanly(path)
+        return sorted(utc for _, utc, _ in stamps(open(path, "rb").read()))
+
+    pictures = past()
+    server.get(f"/streamer/api/v3/streams/main/dvr/ranges?from={begin + 3}&duration=5", method="DELETE", check=204)
+    wait_for(lambda: taken(file) < before * 0.7, 20, "the disk has more room")
+    freed = before - taken(file)
+    print(f"  {before} bytes on the disk before, {before - freed} after")
+    assert os.stat(file).st_size == size
+    assert freed > size * 4 / 13, (freed, size)
+    wait_for(lambda: "deleted of file=" in server.log(), 10, "it is done")
+    assert abs(bytes_before - counted() - freed) < 65536, (bytes_before, counted(), freed)
+
+    def told():
+        answer = server.get(f"/main/recording_status.json?from={begin}&to={begin + 11}", check=200).json[0]
+        return answer["ranges"], answer["holes"]
+
+    def right():
+        """Everything but the stretch and the segments at its ends, and the file plays everywhere."""
+        left = past()
+        assert set(left) <= set(pictures)
+        gone = sorted(set(pictures) - set(left))
+        assert (begin + 1.9) * 1e6 <= gone[0] <= (begin + 3.1) * 1e6, gone[0]
+        assert (begin + 7.9) * 1e6 <= gone[-1] <= (begin + 9.1) * 1e6, gone[-1]
+        assert all(not gone[0] <= utc <= gone[-1] for utc in left)
+        media, holes = told()
+        assert len(media) == 2 and [hole["reason"] for hole in holes] == ["deleted"], (media, holes)
+        decodes_cleanly(file)
+        found = probe(file, "stream=nb_read_packets", packets=True)["streams"]
+        assert int(found[0]["nb_read_packets"]) < 25 * 9
+
+    right()
+    errors = server.stats("main")["dvr_info"]["errors"]
+    assert errors == 0
+    first = told()
+    server.kill()
+    os.unlink(file[:-3] + "idx")
+    server.start()
+    ready(server)
+    right()
+    assert [hole["reason"] for hole in told()[1]] == [hole["reason"] for hole in first[1]]
+    assert server.stats("main")["dvr_info"]["errors"] == 0
+    assert abs(bytes_before - counted() - freed) < 65536, (bytes_before, counted(), freed)
+    need("mpv")
+    played = node.run(["mpv", "--no-config", "--vo=null", "--ao=null", "--untimed", "--quiet", file], timeout=60)
+    assert played.returncode == 0 and b"End of file" in played.stdout, played

@@ -79,6 +79,8 @@ static void try_heads(struct bytes in, struct tracks *tracks)
         ENSURE(cmaf_head_parse(in, tracks, &head) == 0);
         ENSURE(samples == head.samples);
     }
+    uint64_t free_length = cmaf_free_length(in);
+    ENSURE(free_length == 0 || free_length >= CMAF_FREE_HEAD);
     struct segment_info info = {0};
     struct mp4_file *file = mp4_file_new(1000000, 1LL << 50);
     int added = mp4_file_add(file, &info, tracks, in);

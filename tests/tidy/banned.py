@@ -10,7 +10,8 @@ RULES = [
     ("strcpy strcat stpcpy sprintf vsprintf atoi atol atoll strtok gets", OWN_AND_TESTS,
      ("tests/bench/*.c",), "base/text.h has bounded ones"),
     ("malloc calloc realloc reallocarray aligned_alloc posix_memalign free strdup strndup asprintf"
-     " vasprintf", OWN, ("src/base/mem.c", "src/io/file.c", "src/io/file_work.c"),  # worker threads
+     " vasprintf", OWN, ("src/base/mem.c", "src/io/file.c", "src/io/file_list.c",
+      "src/io/file_work.c"),  # worker threads
      "memory comes from base/mem.h"),
     ("time gettimeofday clock_gettime", OWN, ("src/base/clock.c",),
      "time comes from base/clock.h"),

@@ -173,7 +173,23 @@ static void hours_next_finds_a_file_that_reaches_far(void **state)
     hours_fini(&hours);
 }
 
+static void hours_count_what_is_on_the_disk(void **state)
+{
+    (void)state;
+    struct hours hours = {0};
+    struct hour_name name = {.second = DAY_S};
+    assert_int_equal(hours_add(&hours, name, 10 << 20), 0);
+    hours_set_freed(&hours, hours_get(&hours, name), 4 << 20);
+    assert_int_equal(hours.bytes, 6 << 20);
+    hours_set_bytes(&hours, hours_get(&hours, name), 11 << 20);
+    assert_int_equal(hour_used(hours_get(&hours, name)), 7 << 20);
+    assert_int_equal(hours.bytes, 7 << 20);
+    hours_remove(&hours, hours_get(&hours, name));
+    assert_int_equal(hours.bytes, 0);
+    hours_fini(&hours);
+}
+
 TEST_MAIN(TEST(hour_path_is_utc), TEST(hour_name_parse_reads_what_is_written),
           TEST(hour_name_parse_refuses_others), TEST(hour_day_knows_the_calendar),
           TEST(hours_add_keeps_order), TEST(hours_next_walks_over_a_year),
-          TEST(hours_next_finds_a_file_that_reaches_far))
+          TEST(hours_next_finds_a_file_that_reaches_far), TEST(hours_count_what_is_on_the_disk))

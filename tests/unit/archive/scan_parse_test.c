@@ -256,6 +256,50 @@ static void scan_of_nothing_is_empty(void **state)
     file_fini(&file);
 }
 
+// Two segments that were deleted are a free box: it is stepped over, and nothing is damaged.
+static void scan_steps_over_what_was_deleted(void **state)
+{
+    (void)state;
+    for (unsigned zeroed = 0; zeroed < 2; zeroed++) {
+        struct file file = file_of(6);
+        size_t at = file.init + 8 * file.chunk, length = 8 * file.chunk;
+        struct writer box = {0};
+        cmaf_free_write(&box, length);
+        memcpy(file.buf->data + at, box.buf->data, CMAF_FREE_HEAD);
+        writer_fini(&box);
+        if (zeroed)
+            memset(file.buf->data + at + CMAF_FREE_HEAD, 0, length - CMAF_FREE_HEAD);
+        struct scan scan;
+        scan_all(&scan, buf_bytes(file.buf), file.tracks, file.init, 0);
+        assert_int_equal(scan.index->count, 4);
+        assert_segment(&file, &scan.index->entries[1], 1, 4, 2000000);
+        assert_segment(&file, &scan.index->entries[2], 4, 4, 2000000);
+        assert_true(scan.index->entries[2].flags & SEGMENT_DISCONTINUITY);
+        assert_false(scan.index->entries[3].flags & SEGMENT_DISCONTINUITY);
+        assert_int_equal(scan.skipped, 0);
+        assert_int_equal(scan.chunks_end, file.buf->length);
+        scan_fini(&scan);
+        file_fini(&file);
+    }
+}
+
+// One that says to be longer than the file: the chunks behind it are found all the same.
+static void scan_free_box_beyond_the_end_is_damage(void **state)
+{
+    (void)state;
+    struct file file = file_of(3);
+    struct writer box = {0};
+    cmaf_free_write(&box, file.buf->length);
+    memcpy(file.buf->data + file.init, box.buf->data, CMAF_FREE_HEAD);
+    writer_fini(&box);
+    struct scan scan;
+    scan_all(&scan, buf_bytes(file.buf), file.tracks, file.init, 0);
+    assert_int_equal(scan.index->count, 2);
+    assert_segment(&file, &scan.index->entries[0], 1, 4, 2000000);
+    scan_fini(&scan);
+    file_fini(&file);
+}
+
 TEST_MAIN(TEST(scan_whole_file_gives_its_segments), TEST(scan_goes_on_behind_an_index),
           TEST(scan_cut_file_keeps_whole_parts),
           TEST(scan_damaged_chunk_costs_the_rest_of_its_segment),
@@ -264,4 +308,5 @@ TEST_MAIN(TEST(scan_whole_file_gives_its_segments), TEST(scan_goes_on_behind_an_
           TEST(scan_foreign_bytes_inside_a_segment_end_it),
           TEST(scan_damaged_last_part_leaves_a_hole),
           TEST(scan_chunks_of_another_track_list_are_left_out), TEST(scan_short_read_is_the_end),
-          TEST(scan_of_nothing_is_empty))
+          TEST(scan_of_nothing_is_empty), TEST(scan_steps_over_what_was_deleted),
+          TEST(scan_free_box_beyond_the_end_is_damage))

@@ -390,6 +390,27 @@ static void cmaf_init_parse_reads_what_ffmpeg_writes(void **state)
     buf_unref(&file);
 }
 
+static void cmaf_free_length_reads_what_is_written(void **state)
+{
+    (void)state;
+    static const uint64_t lengths[] = {16, 17, 4096, UINT32_MAX, 1ull << 32, 1ull << 40};
+    for (unsigned i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        struct writer out = {0};
+        cmaf_free_write(&out, lengths[i]);
+        assert_int_equal(writer_length(&out), CMAF_FREE_HEAD);
+        assert_int_equal(cmaf_free_length(buf_bytes(out.buf)), lengths[i]);
+        assert_int_equal(cmaf_free_length(bytes_of(out.buf->data, CMAF_FREE_HEAD - 1)), 0);
+        out.buf->data[4] = 's'; // another box
+        assert_int_equal(cmaf_free_length(buf_bytes(out.buf)), 0);
+        writer_fini(&out);
+    }
+    static const uint8_t tiny[CMAF_FREE_HEAD] = {0, 0, 0, 8, 'f', 'r', 'e', 'e'};
+    static const uint8_t endless[CMAF_FREE_HEAD] = {0,   0,    0,    1,    'f',  'r',  'e',  'e',
+                                                    255, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    assert_int_equal(cmaf_free_length(bytes_of(tiny, sizeof tiny)), 0);
+    assert_int_equal(cmaf_free_length(bytes_of(endless, sizeof endless)), 0);
+}
+
 TEST_MAIN(TEST(cmaf_head_parse_tells_what_was_written),
           TEST(cmaf_head_parse_without_leading_track_takes_what_begins_first),
           TEST(cmaf_head_parse_every_prefix_asks_for_more),
@@ -402,4 +423,5 @@ TEST_MAIN(TEST(cmaf_head_parse_tells_what_was_written),
           TEST(cmaf_head_parse_counts_that_wrap_are_refused),
           TEST(cmaf_samples_parse_stops_when_told), TEST(cmaf_init_parse_cut_anywhere_is_refused),
           TEST(cmaf_init_parse_more_tracks_than_fit_is_a_limit),
-          TEST(cmaf_init_parse_reads_what_ffmpeg_writes))
+          TEST(cmaf_init_parse_reads_what_ffmpeg_writes),
+          TEST(cmaf_free_length_reads_what_is_written))
