@@ -147,6 +147,9 @@ static void look_at_clock(struct timeline *timeline, int64_t mono_us, int64_t wa
     timeline->clock_us = clock_us;
 }
 
+// More than a tick of any timescale, and all of it less than what is taken for a hole.
+enum { SETS_APART = 16, APART_US = 1003 };
+
 static int64_t whole_seconds_us(int64_t us)
 {
     int64_t half_us = us < 0 ? -US_PER_S / 2 : US_PER_S / 2;
@@ -156,7 +159,9 @@ static int64_t whole_seconds_us(int64_t us)
 // Everything is as if the clock had always been what it is now.
 static void go_along(struct timeline *timeline)
 {
-    int64_t by_us = whole_seconds_us(timeline->set_us);
+    // A segment is known by its start: none of those that the clock comes past again may have that
+    // of an earlier one.
+    int64_t by_us = whole_seconds_us(timeline->set_us) + ++timeline->sets % SETS_APART * APART_US;
     timeline->set_us = 0;
     timeline->offset_us += by_us;
     timeline->floor_us += by_us;

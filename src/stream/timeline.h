@@ -11,8 +11,9 @@
 //  5. The timeline follows the wall clock by at most 500 ppm; it jumps ahead only when it is more
 //     than ten seconds late, and then says DISCONTINUITY.
 //  6. A wall clock that is set by more than ten seconds takes the timeline with it, either way, at
-//     the next key frame of the leading track, by whole seconds (the rest is drift), so that what
-//     was dated before can be dated anew without a gap; every track then says DISCONTINUITY.
+//     the next key frame of the leading track, by whole seconds and some milliseconds (the rest is
+//     drift), so that what was dated before can be dated anew without a gap; every track then says
+//     DISCONTINUITY.
 #ifndef STREAM_TIMELINE_H
 #define STREAM_TIMELINE_H
 
@@ -46,6 +47,7 @@ struct timeline {
     int64_t clock_us;     // wall clock minus monotonic when it was last looked at
     int64_t set_us;       // by how much the wall clock was set and the timeline not yet
     int64_t set_since_us; // monotonic, when that was noticed
+    int64_t sets;         // how often it went along
     uint64_t repairs;     // frames that were given another time than they said
     struct timeline_track track[TRACKS_MAX];
 };

@@ -4,7 +4,8 @@
 // of three cameras on one disk; a seed tells all of it.
 //
 // What happens: cameras stall, drop pictures, go, come back, change their tracks; the disk hangs,
-// fails, is flaky, read-only or full; the clock steps (odd seeds); readers list, read, pause and
+// fails, is flaky, read-only or full; the clock steps (odd seeds; with every other one of them
+// files are dated anew, and the server is killed in the midst of it); readers list, read, pause and
 // let go; the server is stopped, killed, or the power goes. What is checked:
 //
 // 1. Each turn: what waits for the disk is bounded, and memory; no file goes that holds what is
@@ -107,7 +108,7 @@ static void note_unlink(const char *path)
         if (!given->promised || strcmp(given->file, path + strlen("/dvr/cam0")) != 0)
             continue;
         // Of the last one of a file that was recovered only its last picture counts.
-        CHECK(was_full() || given->start_us + DEPTH_US <= utc_us());
+        CHECK(was_full() || given->date_us + DEPTH_US <= utc_us());
         given->promised = false;
     }
 }
@@ -121,9 +122,40 @@ static void note_failed_sync(const char *path)
             camera->given[i].doubtful = true;
 }
 
+static int64_t offset_of(const char *path)
+{
+    const char *name = strrchr(path, '/'), *offset = name ? strchr(name, 'o') : NULL;
+    return offset ? strtoll(offset + 1, NULL, 10) * US_PER_S : 0;
+}
+
+// A file is dated anew: what is in it is that much later.
+static void note_rename(const char *from, const char *to)
+{
+    struct camera *camera = camera_of(to);
+    if (!camera || !text_ends(to, ".mp4"))
+        return;
+    size_t head = strlen("/dvr/cam0");
+    int64_t by_us = offset_of(to) - offset_of(from);
+    CHECK(camera == camera_of(from) && by_us != 0);
+    for (unsigned i = 0; i < camera->count; i++) {
+        struct given *given = &camera->given[i];
+        if (!given->promised || strcmp(given->file, from + head) != 0)
+            continue;
+        given->date_us += by_us;
+        (void)text_copy(given->file, sizeof given->file, to + head);
+    }
+    sim.moved++;
+}
+
 static int fault(void *arg, const char *call, const char *path)
 {
     (void)arg;
+    if (strcmp(call, "rename") == 0)
+        (void)text_copy(sim.renamed, sizeof sim.renamed, path);
+    if (strcmp(call, "renamed") == 0) {
+        note_rename(sim.renamed, path);
+        return 0;
+    }
     bool writes = strcmp(call, "open") != 0 && strcmp(call, "read_at") != 0 &&
                   strcmp(call, "stat") != 0 && strcmp(call, "fstat") != 0 &&
                   strcmp(call, "statvfs") != 0 && strcmp(call, "scandir") != 0;
@@ -251,9 +283,19 @@ static struct given **slot_of(struct camera *camera, int64_t start_us)
     return &camera->slot[at];
 }
 
-struct given *sim_given(struct camera *camera, int64_t start_us)
+struct given *sim_given(struct camera *camera, int64_t start_us, uint64_t number)
 {
-    return *slot_of(camera, start_us);
+    const struct archive *archive = stream_slot(camera->stream, STREAM_SLOT_ARCHIVE);
+    struct given *given = *slot_of(camera, start_us);
+    if (given && given->number == number)
+        return given;
+    for (unsigned i = 0; archive && i < archive->hours.count; i++) {
+        int64_t offset_s = archive->hours.hour[i].offset_s;
+        given = offset_s ? *slot_of(camera, start_us - offset_s * US_PER_S) : NULL;
+        if (given && given->number == number)
+            return given;
+    }
+    return NULL;
 }
 
 static struct given *give(struct camera *camera, const struct segment_info *info)
@@ -262,8 +304,10 @@ static struct given *give(struct camera *camera, const struct segment_info *info
     if (!*slot) {
         CHECK(camera->count < GIVEN_MAX);
         *slot = &camera->given[camera->count++];
-        (*slot)->start_us = info->utc_start_us;
+        (*slot)->start_us = (*slot)->date_us = info->utc_start_us;
+        (*slot)->number = info->number;
     }
+    CHECK((*slot)->number == info->number); // nothing else is known by that start
     return *slot;
 }
 
@@ -300,7 +344,7 @@ static void note_promises(struct camera *camera)
         const struct volume *volume = LIST_OWNER(it, struct volume, node);
         for (unsigned i = volume->index ? volume->index->count : 0; i-- > 0;) {
             const struct index_entry *entry = &volume->index->entries[i];
-            struct given *given = sim_given(camera, entry->utc_start_us);
+            struct given *given = sim_given(camera, entry->utc_start_us, entry->number);
             if (!given || !given->whole || entry->bytes != given->bytes ||
                 entry->offset + entry->bytes > volume->synced)
                 continue;
@@ -390,7 +434,7 @@ static void end_life(bool in_order)
 
 static void restart(void)
 {
-    unsigned how = chance(3);
+    unsigned how = chance(sim.dates ? 2 : 3); // of a power cut nobody knows which name is left
     struct memory_disk *left = NULL;
     if (how > 0) {
         static const enum memory_cut cuts[] = {CUT_RANDOM, CUT_SYNCED, CUT_NAMES, CUT_BYTES};
@@ -444,7 +488,7 @@ static void one_second(void)
         camera->steady = camera->source && !camera->stalled ? camera->steady + 1 : 0;
     }
     clock_advance_test(US_PER_S);
-    if (sim.seed % 2 && once_in(20000)) {
+    if (sim.seed % 2 && once_in(sim.dates ? 7000 : 20000)) {
         clock_set_test(now_us(), utc_us() + ((int64_t)chance(14400) - 7200) * 999983);
         sim.stepped = true;
     }
@@ -474,7 +518,8 @@ static void run_day(uint64_t seed)
     sim.disk_until = 1000;
     digest_seed_test(sim.random);
     clock_set_test(1000 * US_PER_S, 1767225600 * US_PER_S);
-    clock_set_boot_test(1, true);
+    sim.dates = seed % 4 == 3;
+    clock_set_boot_test(sim.dates, true); // which boot it is may not be known
     log_set_hook(keep_log, NULL);
     sim.disk = memory_disk_new();
     memory_disk_mount(sim.disk);
@@ -487,10 +532,10 @@ static void run_day(uint64_t seed)
         one_second();
     end_life(true);
     CHECK(mem_live_count() == 0);
-    printf("sim: seed=%llu ok: lives=%u segments=%u read=%llu checks=%u\n",
+    printf("sim: seed=%llu ok: lives=%u segments=%u read=%llu checks=%u dated_anew=%u\n",
            (unsigned long long)seed, sim.lives,
            sim.camera[0].count + sim.camera[1].count + sim.camera[2].count,
-           (unsigned long long)sim.segments_read, sim.checks);
+           (unsigned long long)sim.segments_read, sim.checks, sim.moved);
     fflush(stdout);
     memory_disk_free(&sim.disk);
     log_set_hook(NULL, NULL);

@@ -32,12 +32,14 @@ enum disk_state {
 
 // A segment that the segmenter gave out, or began.
 struct given {
-    int64_t start_us, end_us;
+    int64_t start_us, end_us; // as given out
+    int64_t date_us;          // its start by what its file is called now
+    uint64_t number;
     uint32_t bytes, sum;
     unsigned seen; // the check that saw it last
     bool whole, promised;
     bool doubtful; // a sync that was to cover it failed: the index of it may be wrong one day
-    char file[40]; // /2026/01/01/HHMMSS.mp4, when promised
+    char file[64]; // /2026/01/01/HHMMSS.mp4, when promised
 };
 
 struct camera {
@@ -54,9 +56,11 @@ struct camera {
 
 struct sim {
     uint64_t seed, random;
-    unsigned second, lives, checks;
+    unsigned second, lives, checks, moved;
     uint64_t segments_read;
     bool stepped; // the clock did
+    bool dates;   // footage of a wrong clock is dated anew
+    char renamed[256];
     struct loop *loop;
     struct protocol_env env;
     struct archives *archives;
@@ -77,7 +81,8 @@ _Noreturn void sim_fail(const char *what, int line);
             sim_fail(#condition, __LINE__);                                                        \
     } while (0)
 
-struct given *sim_given(struct camera *camera, int64_t start_us); // NULL: never given out
+// By what the archive tells of it, which may be dated anew. NULL: never given out.
+struct given *sim_given(struct camera *camera, int64_t start_us, uint64_t number);
 uint32_t sim_sum(const struct chain *chain);
 
 // sim_readers.c

@@ -407,7 +407,10 @@ static int memory_rename_new(const char *from, const char *to)
         errno = EEXIST;
         return -1;
     }
-    return memory_rename(from, to);
+    if (memory_rename(from, to) != 0)
+        return -1;
+    (void)fails("renamed", to); // told, and nothing that can fail
+    return 0;
 }
 
 static int take_away(const char *path, bool is_folder)
