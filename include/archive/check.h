@@ -20,6 +20,7 @@ struct check_sums {
     uint64_t bytes;           // of hour files read
     int64_t media_us;         // of the segments
     uint64_t findings, repaired, notes;
+    int64_t pid; // ERR_EXISTS: of who holds the path, 0 not known
 };
 
 enum check_kind { CHECK_FINDING, CHECK_REPAIRED, CHECK_NOTE };
@@ -34,12 +35,15 @@ struct check_want {
     void *arg;
 };
 
+// While a server records there (it holds the lock of the path, or of a folder above), what is
+// newest may be half written, which is no finding; a repair is refused, and holds the lock itself.
+//
 // Repairs as the server's recovery does: cuts a torn end off the newest file of a stream, writes
 // indexes and the journal again, removes wrong summaries, what was left half written, and hour
 // files that have nothing behind their init segment. Bytes of segments are never touched.
 //
 // 0, and the sums: all well when findings equals repaired. ERR_NOT_FOUND: there is no such folder,
-// or no archive in it; ERR_IO: it cannot be read.
+// or no archive in it; ERR_IO: it cannot be read; ERR_EXISTS: to be repaired, but in use.
 MUST_USE int archive_check(const struct check_want *want, struct check_sums *out);
 
 #endif

@@ -120,6 +120,19 @@ struct file_op *file_mount(struct file_queue *queue, const char *path, file_done
                            void *arg);
 // The same, blocking: before the loop runs, or in a worker. 0 or ERR_IO.
 MUST_USE int file_mount_now(const char *path, uint64_t device[2], size_t *mount);
+// Opens the file, made when it is missing (its folder is not), locks it against other processes and
+// writes the text into it; file: the lock goes when it is closed, or the process ends. It does not
+// wait. ERR_EXISTS: it is locked, by another process or by this one, through another file; data =
+// what the holder wrote. ERR_NOT_FOUND: there is no folder. Else ERR_IO, with the errno of file
+// systems that cannot lock (ENOLCK, EOPNOTSUPP, ENOSYS) too.
+enum { FILE_LOCK_TEXT = 100 };
+struct file_op *file_lock(struct file_queue *queue, const char *path, const char *text,
+                          file_done_fn done, void *arg);
+// The same, blocking: a descriptor, or -1 with errno (EEXIST: locked; other = what its holder
+// wrote).
+int file_lock_now(const char *path, const char *text, char *other, size_t room);
+// Whether another process has it, without taking it. False when that is not to be known.
+bool file_is_locked_now(const char *path, char *other, size_t room);
 // Runs fn(fn_arg) in a worker: for work that must read many files (recovery). fn touches only what
 // fn_arg points to, and may call pure functions of base (bytes, code, text) but nothing that
 // allocates with base/mem or logs. value = what fn returned (negative: err, an ERR_ code).

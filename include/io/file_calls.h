@@ -33,6 +33,8 @@ struct file_calls {
     int (*scandir)(const char *path, struct dirent ***entries,
                    int (*wanted)(const struct dirent *entry),
                    int (*compare)(const struct dirent **a, const struct dirent **b));
+    // file_lock_now.
+    int (*lock)(const char *path, const char *text, char *other, size_t room);
     // statx: whether something is mounted at the path itself, and the device it is on.
     int (*mounted_at)(const char *path, bool *mounted, uint64_t *device);
 };

@@ -118,8 +118,8 @@ void archive_place_changed(struct archive *archive, const struct place *place, i
     bool any = false;
     for (unsigned i = 0; i < archive->places; i++)
         any |= archive->place[i].state == PLACE_READY;
-    if (!any && place->disk->problem == REASON_UNMOUNTED)
-        archive_set_problem(archive, REASON_UNMOUNTED, 0);
+    if (!any && disk_is_away(place->disk))
+        archive_set_problem(archive, place->disk->problem, 0);
     else if (!any && place->state == PLACE_FAILED)
         archive_set_problem(archive, archive_reason_of(os_error), os_error);
     archive_listed(archive);
@@ -133,7 +133,7 @@ struct place *archive_write_place(struct archive *archive)
     struct place *worse = NULL;
     for (unsigned i = 0; i < archive->places; i++) {
         struct place *place = &archive->place[i];
-        if (place->state == PLACE_FAILED || place->disk->problem == REASON_UNMOUNTED)
+        if (place->state == PLACE_FAILED || disk_is_away(place->disk))
             continue;
         if (place->disk->problem == REASON_NONE)
             return place->state == PLACE_READY ? place : NULL;

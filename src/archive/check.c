@@ -3,7 +3,9 @@
 #include "archive/check.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,10 +14,12 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "check_priv.h"
+#include "journal_records.h"
 
 // Names of streams have slashes: folders in folders. What is deeper is no archive of ours.
 enum { DEPTH_MAX = 8, DAY_DEPTH = 3 };
 
+static const char in_use[] = "in use by process %lld: what is new may be half written";
 static const char not_ours[] = "not a file of the archive";
 
 // ---- the days of a stream ----------------------------------------------------------------------
@@ -104,7 +108,8 @@ static void walk_days(struct check *check, const struct level *at)
 
 // ---- the journal -------------------------------------------------------------------------------
 
-static void repair_journal(struct check *check, const char *path, bool understood)
+static void repair_journal(struct check *check, const char *path, bool understood,
+                           const struct journal_records *records)
 {
     char aside[HOUR_PATH];
     if (!understood) {
@@ -116,11 +121,10 @@ static void repair_journal(struct check *check, const char *path, bool understoo
     }
     struct writer out = {0};
     journal_head_write(&out);
-    journal_records_write(&out, &check->records);
+    journal_records_write(&out, records);
     struct buf *bytes = writer_take(&out);
     if (check_replace(check, path, buf_bytes(bytes)))
-        check_repaired(check, 1, path, "written again, %u records",
-                       journal_records_count(&check->records));
+        check_repaired(check, 1, path, "written again, %u records", journal_records_count(records));
     buf_unref(&bytes);
 }
 
@@ -132,12 +136,13 @@ static void look_at_journal(struct check *check, const char *path)
         return;
     }
     struct bytes in = buf_bytes(bytes);
+    struct journal_records records = {0};
     struct journal_record record;
     size_t torn = in.length % JOURNAL_RECORD;
     unsigned skipped = 0;
     bool understood = journal_head_parse(&in) == 0;
     while (understood && journal_record_parse(&in, &record, &skipped) == 0)
-        (void)(journal_apply(&check->records, &record) == 0);
+        (void)(journal_apply(&records, &record) == 0);
     uint64_t findings = check->sums.findings;
     if (!understood && bytes->length > 0)
         check_find(check, path, "the journal is damaged at its beginning, or of another version");
@@ -147,7 +152,8 @@ static void look_at_journal(struct check *check, const char *path)
         check_find(check, path, "the journal has a torn end of %zu bytes", torn);
     buf_unref(&bytes);
     if (check->want->repair && check->sums.findings > findings)
-        repair_journal(check, path, understood);
+        repair_journal(check, path, understood, &records);
+    journal_records_fini(&records);
 }
 
 // ---- folders -----------------------------------------------------------------------------------
@@ -193,7 +199,7 @@ static void leftover(struct check *check, const char *path, const char *what)
 // A file beside streams or years.
 static void look_at_file(struct check *check, const char *path, const char *name, bool stream)
 {
-    if (stream && strcmp(name, "journal") == 0)
+    if ((stream && strcmp(name, "journal") == 0) || strcmp(name, CHECK_LOCK_NAME) == 0)
         return; // read before
     if (stream && strcmp(name, "journal.bad") == 0) {
         check_note(check, path, "a journal that was not understood, put aside");
@@ -222,6 +228,22 @@ static bool goes_round(const struct way *way)
     return false;
 }
 
+// A folder below, which may be the path of a `dvr` line. False: nothing is to be done there.
+static bool enter(struct check *check, const char *path)
+{
+    int64_t pid = 0;
+    if (check->want->repair && !check_lock_take(check, path, false, &pid)) {
+        check_find(check, path, "in use by process %lld, a server or another repair: left out",
+                   (long long)pid);
+        return false;
+    }
+    if (!check->want->repair && !check->live && check_lock_held(path, &pid)) {
+        check->live = true;
+        check_note(check, path, in_use, (long long)pid);
+    }
+    return true;
+}
+
 static void walk(struct check *check, const char *path, const struct way *above)
 {
     struct stat about;
@@ -234,7 +256,11 @@ static void walk(struct check *check, const char *path, const struct way *above)
     }
     if (way.depth > DEPTH_MAX || goes_round(&way) || !check_list_read(check, path, &list))
         return;
-    bool stream = has_years(path, &list);
+    bool stream = has_years(path, &list), was_live = check->live;
+    if (above && !enter(check, path)) {
+        check_list_fini(&list);
+        return;
+    }
     for (unsigned i = 0; i < list.count; i++) {
         bool journal = list.entry[i].file && strcmp(list.entry[i].name, "journal") == 0;
         if (!journal || !check_join(check, below, path, "journal"))
@@ -245,7 +271,6 @@ static void walk(struct check *check, const char *path, const struct way *above)
     }
     if (stream)
         check_stream(check, path);
-    journal_records_fini(&check->records);
     for (unsigned i = 0; i < list.count; i++) {
         const struct check_entry *entry = &list.entry[i];
         unsigned year;
@@ -259,12 +284,53 @@ static void walk(struct check *check, const char *path, const struct way *above)
         else
             look_at_file(check, below, entry->name, stream);
     }
+    check->live = was_live;
     check_list_fini(&list);
+}
+
+// The folder and those above it, of which one is that of the `dvr` line. False: a repair is not to
+// be made.
+static bool enter_above(struct check *check, char *folder, int64_t *pid)
+{
+    for (;;) {
+        if (check->want->repair && !check_lock_take(check, folder, false, pid))
+            return false;
+        if (!check->want->repair && !check->live && check_lock_held(folder, pid)) {
+            check->live = true;
+            check_note(check, folder, in_use, (long long)*pid);
+        }
+        char *slash = strrchr(folder, '/');
+        if (!slash || slash == folder)
+            return true;
+        *slash = 0;
+    }
+}
+
+static bool enter_all(struct check *check, const char *path, int64_t *pid)
+{
+    char folder[PATH_MAX];
+    struct check_list list;
+    bool stream = false;
+    // As it was written, which may lead over links, and as it is.
+    if (text_copy(folder, sizeof folder, path) && folder[0] == '/' &&
+        !enter_above(check, folder, pid))
+        return false;
+    if (realpath(path, folder) && !enter_above(check, folder, pid))
+        return false;
+    if (!check->want->repair || check->locks.count > 0)
+        return true;
+    if (check_list_read(NULL, path, &list)) {
+        stream = has_years(path, &list);
+        check_list_fini(&list);
+    }
+    // A server that begins while the repair goes on has to find a lock.
+    return stream || check_lock_take(check, path, true, pid);
 }
 
 int archive_check(const struct check_want *want, struct check_sums *out)
 {
     struct check check = {.want = want};
+    int64_t pid = 0;
     struct stat found;
     char path[HOUR_PATH];
     *out = (struct check_sums){0};
@@ -275,8 +341,14 @@ int archive_check(const struct check_want *want, struct check_sums *out)
         return ERR_IO;
     for (size_t length = strlen(path); length > 1 && path[length - 1] == '/';)
         path[--length] = 0;
-    walk(&check, path, NULL);
+    bool entered = enter_all(&check, path, &pid);
+    if (entered)
+        walk(&check, path, NULL);
+    check_locks_drop(&check.locks);
     mem_free(check.block);
     *out = check.sums;
+    out->pid = pid;
+    if (!entered)
+        return ERR_EXISTS;
     return check.sums.streams > 0 || check.sums.findings > 0 ? 0 : ERR_NOT_FOUND;
 }

@@ -5,7 +5,7 @@
 // 2. The scan reads the whole file, each chunk with its checksum: what it finds is what can be
 //    played. The index is compared with that, not believed.
 // 3. Damage is accounted for when the index was closed with the length of the file and leaves it
-//    out, or when all that it hides was deleted.
+//    out.
 // 4. Cut off is only what stands behind the last whole chunk, whether that one is of use or not,
 //    and behind all that the index speaks of: a chunk with a flipped bit still has its pictures.
 // 5. After an error of the disk nothing is repaired: what was not read is not known to be bad.
@@ -69,16 +69,11 @@ static bool is_new(const struct check *check, const struct check_hour *hour)
 
 // ---- damage ------------------------------------------------------------------------------------
 
-struct hidden {
-    bool indexed;  // the index speaks of something there
-    bool deleted;  // and all of that was deleted
-    int64_t to_us; // where that ends, 0 not known
-};
-
-static struct hidden hidden_by(struct file *file, uint64_t from, uint64_t to)
+// Whether the index speaks of something there; *to_us: where that ends.
+static bool is_indexed(struct file *file, uint64_t from, uint64_t to, int64_t *to_us)
 {
-    struct hidden hidden = {.deleted = true};
     const struct index *said = file->said;
+    bool indexed = false;
     while (said && file->cursor < said->count) {
         const struct index_entry *entry = &said->entries[file->cursor];
         if (entry->offset + entry->bytes > from)
@@ -86,22 +81,20 @@ static struct hidden hidden_by(struct file *file, uint64_t from, uint64_t to)
         file->cursor++;
     }
     for (unsigned i = file->cursor; said && i < said->count && said->entries[i].offset < to; i++) {
-        const struct index_entry *entry = &said->entries[i];
-        hidden.indexed = true;
-        hidden.to_us = index_entry_end_us(entry);
-        hidden.deleted &= journal_deleted(&file->check->records, file->hour->name,
-                                          entry->utc_start_us, index_entry_end_us(entry));
+        indexed = true;
+        *to_us = index_entry_end_us(&said->entries[i]);
     }
-    hidden.deleted &= hidden.indexed;
-    return hidden;
+    return indexed;
 }
 
 // next_us: where the media behind it begin, 0 there are none.
 static void tell_damage(struct file *file, uint64_t from, uint64_t to, int64_t next_us)
 {
-    struct hidden hidden = hidden_by(file, from, to);
     int64_t shift_us = file->hour->name.offset_s * US_PER_S;
-    int64_t from_us = file->good_us, to_us = next_us ? next_us : hidden.to_us;
+    int64_t from_us = file->good_us, to_us = 0;
+    bool indexed = is_indexed(file, from, to, &to_us);
+    if (next_us)
+        to_us = next_us;
     char when[40], hides[60];
     if (!from_us)
         from_us = file->said && file->said->count ? file->said->entries[0].utc_start_us
@@ -112,12 +105,10 @@ static void tell_damage(struct file *file, uint64_t from, uint64_t to, int64_t n
                           (double)(to_us - from_us) / US_PER_S);
     else
         (void)text_copy(hides, sizeof hides, to_us ? "hides nothing" : "hides what was there");
-    const char *why = hidden.deleted                      ? "deleted"
-                      : file->believed && !hidden.indexed ? "the index leaves it out"
-                                                          : NULL;
-    if (why) {
-        check_note(file->check, file->path, "damaged at %s, offset %llu, %llu bytes, %s; %s", when,
-                   (unsigned long long)from, (unsigned long long)(to - from), hides, why);
+    if (file->believed && !indexed) {
+        check_note(file->check, file->path,
+                   "damaged at %s, offset %llu, %llu bytes, %s; the index leaves it out", when,
+                   (unsigned long long)from, (unsigned long long)(to - from), hides);
         return;
     }
     file->settled++;
@@ -173,10 +164,11 @@ static bool give(struct file *file, uint64_t offset, size_t length)
     if (!scan->open)
         (void)index_span(scan->index, &unused, &good_us);
     scan_give(scan, bytes_of(check->block, (size_t)got));
-    bool whole = scan->chunks > chunks, used = whole && scan->chunks_end == scan->at;
-    if (whole)
+    bool whole = scan->chunks > chunks; // a chunk, which perhaps is of no use
+    bool good = scan->chunks_end == scan->at && scan->at > at; // one of use, or deleted footage
+    if (whole || good)
         file->whole_end = scan->at;
-    if (used && scan->skipped > skipped) {
+    if (good && scan->skipped > skipped) {
         check_note(check, file->path,
                    "the segment at offset %llu goes back in time, and is left out",
                    (unsigned long long)contradicting);
@@ -185,9 +177,9 @@ static bool give(struct file *file, uint64_t offset, size_t length)
         file->damage_from = at;
         file->good_us = good_us;
     }
-    if (used && file->in_damage) {
+    if (good && file->in_damage) {
         file->in_damage = false;
-        tell_damage(file, file->damage_from, at, scan->segment.utc_start_us);
+        tell_damage(file, file->damage_from, at, whole ? scan->segment.utc_start_us : 0);
     }
     return true;
 }
@@ -273,7 +265,7 @@ static void compare_index(struct file *file)
         find_index(file, text);
     } else if (agreeing == said->count && (agreeing == found->count || file->is_new)) {
         file->hour->right = said->closed;
-    } else if (file->places == 0 && !(file->is_new && agreeing + 1 >= found->count)) {
+    } else if (file->places == 0 && !file->is_new) {
         (void)text_format(text, sizeof text, "the index is wrong from segment %u on", agreeing);
         find_index(file, text);
     }

@@ -7,18 +7,23 @@
 #include "base/bytes.h"
 #include "hours.h"
 #include "index_parse.h"
-#include "journal_records.h"
 #include "summary_parse.h"
+
+// The locks that a repair holds. Zeroed: none.
+struct check_locks {
+    int descriptor[8];
+    unsigned count;
+};
 
 struct check {
     const struct check_want *want;
     struct check_sums sums;
     int64_t progress_us; // monotonic, of the last one
     bool live;           // a server records here: what is new may be half written
-    uint8_t *block;      // chunks are read here
+    struct check_locks locks;
+    uint8_t *block; // chunks are read here
     size_t room;
     // Of the stream.
-    struct journal_records records;
     struct hour_name newest; // of its hour files; second -1: there is none
     int64_t behind_us;       // latest end of the files so far, 0 none
 };
@@ -54,6 +59,17 @@ struct buf *check_read_whole(const char *path, size_t most);
 // Beside it, synced, renamed over it, the folder synced. False, and found, when that fails.
 bool check_replace(struct check *check, const char *path, struct bytes bytes);
 bool check_remove(struct check *check, const char *path); // False, and found
+// Made by root in the folder of a server that is not: it has to write it later.
+void check_give_to_owner(int descriptor, const char *folder);
+
+// ---- check_lock.c ------------------------------------------------------------------------------
+#define CHECK_LOCK_NAME ".sluice.lock"
+// Whether a server records to the folder (its path, not one above): *pid, 0 not known.
+bool check_lock_held(const char *path, int64_t *pid);
+// Takes its lock, which is made when it is missing and `make` is set. False: a server has it, *pid.
+// Where locks are not known it goes on without, which is noted.
+bool check_lock_take(struct check *check, const char *path, bool make, int64_t *pid);
+void check_locks_drop(struct check_locks *locks);
 
 // ---- check_file.c ------------------------------------------------------------------------------
 struct check_hour {

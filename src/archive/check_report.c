@@ -168,11 +168,24 @@ struct buf *check_read_whole(const char *path, size_t most)
     return out;
 }
 
+void check_give_to_owner(int descriptor, const char *folder)
+{
+    struct stat found;
+    if (geteuid() == 0 && stat(folder, &found) == 0 &&
+        fchown(descriptor, found.st_uid, found.st_gid) != 0)
+        return; // it stays ours, on a file system without owners
+}
+
+static bool folder_of(const char *path, char out[HOUR_PATH])
+{
+    const char *slash = strrchr(path, '/');
+    return slash && text_copy_n(out, HOUR_PATH, path, (size_t)(slash - path) + 1);
+}
+
 static int sync_folder_of(const char *path)
 {
     char folder[HOUR_PATH];
-    const char *slash = strrchr(path, '/');
-    if (!slash || !text_copy_n(folder, sizeof folder, path, (size_t)(slash - path) + 1))
+    if (!folder_of(path, folder))
         return ENAMETOOLONG;
     int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)
@@ -185,9 +198,12 @@ static int sync_folder_of(const char *path)
 
 static int write_synced(const char *path, struct bytes bytes)
 {
+    char folder[HOUR_PATH];
     int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (descriptor < 0)
         return errno;
+    if (folder_of(path, folder))
+        check_give_to_owner(descriptor, folder);
     int error = 0;
     while (!error && bytes.length > 0) {
         ssize_t some = write(descriptor, bytes.data, bytes.length);

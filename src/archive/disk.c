@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: MIT
 // Paths that archives record to.
 //
-// 1. problem is REASON_UNMOUNTED exactly while the last look said so.
-// 2. The watch runs while something is submitted or there is a problem, and only then.
-// 3. A failed disk is probed with a growing delay: by a small file, written and synced. The delay
+// 1. problem is REASON_UNMOUNTED or REASON_IN_USE exactly while the last look said so.
+// 2. The lock of the path is asked for with every look, once what is mounted is right: it may have
+//    been removed with all the rest, and the disk be another one. Ours is known by a number that
+//    no other process has.
+// 3. The watch runs while something is submitted or there is a problem, and only then.
+// 4. A failed disk is probed with a growing delay: by a small file, written and synced. The delay
 //    goes back only after the disk has been well for a while, so that a bad one is not swung to and
 //    fro.
 #include "disk.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "archive_priv.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -70,6 +76,7 @@ void disk_put(struct disk *disk)
         return;
     list_remove(&disk->owner->disks, &disk->node);
     timeout_stop(&disk->watch);
+    file_close(&disk->lock);
     file_queue_free(&disk->writes);
     file_queue_free(&disk->reads);
     file_queue_free(&disk->chores);
@@ -95,47 +102,109 @@ bool disk_is_its_own(size_t mount, const uint64_t device[2], size_t belongs, boo
 
 // ---- what is mounted ---------------------------------------------------------------------------
 
-static void set_unmounted(struct disk *disk)
+bool disk_is_away(const struct disk *disk)
 {
-    if (disk->problem == REASON_UNMOUNTED)
+    return disk->problem == REASON_UNMOUNTED || disk->problem == REASON_IN_USE;
+}
+
+// holder: of a lock, 0 not known.
+static void set_away(struct disk *disk, enum reason problem, int64_t holder)
+{
+    file_close(&disk->lock);
+    if (disk->problem == problem)
         return;
-    disk->problem = REASON_UNMOUNTED;
-    log_error("archive", "disk not used path=%s reason=unmounted", disk->path);
+    disk->problem = problem;
+    if (problem == REASON_IN_USE)
+        log_error("archive", "disk not used path=%s reason=in_use pid=%" PRId64, disk->path,
+                  holder);
+    else
+        log_error("archive", "disk not used path=%s reason=%s", disk->path, reason_name(problem));
     disk_watch(disk);
     tell(disk, true);
 }
 
-static void on_mount(void *arg, const struct file_result *result)
+// It is ours to use.
+static void set_here(struct disk *disk)
 {
-    struct disk *disk = arg;
-    uint64_t device[2]; // under the path, and of "/"
-    disk->looking = false;
-    disk->looked = true;
-    disk->looked_us = now_us();
-    if (result->err != 0 || !result->data || result->data->length < sizeof device) {
-        disk_failed(disk, REASON_IO, result->os_error);
-        tell(disk, false);
-        return;
-    }
-    memcpy(device, result->data->data, sizeof device);
-    size_t mount = (size_t)result->value;
-    if (mount < disk->mount ||
-        !disk_is_its_own(mount, device, disk->belongs, disk->must_be_mounted)) {
-        set_unmounted(disk);
-        return;
-    }
-    bool other = disk->mount != 0 && disk->device != device[0];
-    bool was_unmounted = disk->problem == REASON_UNMOUNTED;
-    disk->mount = mount;
-    disk->device = device[0];
-    if (was_unmounted) {
+    bool other = disk->mount != 0 && disk->device != disk->seen_device;
+    bool was_away = disk_is_away(disk);
+    disk->mount = disk->seen_mount;
+    disk->device = disk->seen_device;
+    if (was_away) {
         disk->problem = REASON_NONE;
         disk->well_us = now_us();
         log_info("archive", "disk used again path=%s", disk->path);
     } else if (other) {
         log_info("archive", "disk is another one path=%s", disk->path);
     }
-    tell(disk, other && !was_unmounted);
+    tell(disk, other && !was_away);
+}
+
+static void end_look(struct disk *disk)
+{
+    disk->looking = false;
+    disk->looked = true;
+    disk->looked_us = now_us();
+}
+
+// The pid, and a number that tells processes of one pid apart (of several containers).
+static const char *lock_text(void)
+{
+    static char text[FILE_LOCK_TEXT];
+    if (!text[0])
+        (void)text_format(text, sizeof text, "%d %016" PRIx64 "\n", (int)getpid(),
+                          digest_random_u64());
+    return text;
+}
+
+static void on_lock(void *arg, const struct file_result *result)
+{
+    struct disk *disk = arg;
+    char other[FILE_LOCK_TEXT] = "";
+    end_look(disk);
+    if (result->data)
+        (void)text_copy_n(other, sizeof other, (const char *)result->data->data,
+                          result->data->length);
+    if (result->err == ERR_EXISTS && strcmp(other, lock_text()) != 0) {
+        int64_t holder = 0;
+        other[strcspn(other, " ")] = 0;
+        (void)(text_to_int(other, 1, INT32_MAX, &holder) == 0);
+        set_away(disk, REASON_IN_USE, holder);
+        return;
+    }
+    if (result->err == 0) {
+        file_close(&disk->lock);
+        disk->lock = result->file;
+    } else if (result->err != ERR_EXISTS && result->err != ERR_NOT_FOUND && !disk->unlocked) {
+        disk->unlocked = true;
+        log_warn("archive", "disk not locked, another server would not be noticed path=%s errno=%d",
+                 disk->path, result->os_error);
+    }
+    set_here(disk);
+}
+
+static void on_mount(void *arg, const struct file_result *result)
+{
+    struct disk *disk = arg;
+    uint64_t device[2]; // under the path, and of "/"
+    char path[HOUR_PATH];
+    if (result->err != 0 || !result->data || result->data->length < sizeof device) {
+        end_look(disk);
+        disk_failed(disk, REASON_IO, result->os_error);
+        tell(disk, false);
+        return;
+    }
+    memcpy(device, result->data->data, sizeof device);
+    disk->seen_mount = (size_t)result->value;
+    disk->seen_device = device[0];
+    if (disk->seen_mount < disk->mount ||
+        !disk_is_its_own(disk->seen_mount, device, disk->belongs, disk->must_be_mounted)) {
+        end_look(disk);
+        set_away(disk, REASON_UNMOUNTED, 0);
+        return;
+    }
+    disk->looking = text_format(path, sizeof path, "%s/.sluice.lock", disk->path) &&
+                    file_lock(disk->chores, path, lock_text(), on_lock, disk) != NULL;
 }
 
 static void on_fstab(void *arg, const struct file_result *result)
@@ -214,7 +283,7 @@ static void on_probed(void *arg, const struct file_result *result)
     disk->probing = false;
     if (text_format(path, sizeof path, "%s/.sluice-probe", disk->path))
         (void)file_remove(disk->chores, path, NULL, NULL, NULL);
-    if (disk->problem == REASON_NONE || disk->problem == REASON_UNMOUNTED)
+    if (disk->problem == REASON_NONE || disk_is_away(disk))
         return;
     if (result->err != 0 || silence_us(disk, &busy) >= SILENCE_US) {
         disk->probe_us = now_us() + backoff_next_us(&disk->backoff);
@@ -265,9 +334,10 @@ static void on_watch(void *arg)
         disk_failed(disk, REASON_DISK_SLOW, ETIMEDOUT);
     if (disk->problem == REASON_NONE)
         return;
-    if (disk->problem == REASON_UNMOUNTED && now_us() - disk->looked_us >= LOOK_US)
+    if (disk->problem == REASON_IN_USE ||
+        (disk->problem == REASON_UNMOUNTED && now_us() - disk->looked_us >= LOOK_US))
         disk_look(disk);
-    else if (disk->problem != REASON_UNMOUNTED && !disk->probing && now_us() >= disk->probe_us)
+    else if (!disk_is_away(disk) && !disk->probing && now_us() >= disk->probe_us)
         probe(disk);
 }
 

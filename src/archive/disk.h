@@ -2,9 +2,10 @@
 // A path that archives record to: its file queues, and whether it can be used. Shared by all
 // archives under the path; a hung one holds up nobody on another.
 //
-// States: not looked at (nothing is listed or written) -> well (problem REASON_NONE) -> UNMOUNTED
-// (another file system than its own is there: neither read nor written, looked at again) -> well;
-// or well -> failed (disk_failed: written to only where there is no other) -> probed -> well.
+// States: not looked at (nothing is listed or written) -> well (problem REASON_NONE) -> away
+// (UNMOUNTED: another file system than its own is there; IN_USE: another server has the lock of the
+// path; neither read nor written, looked at again) -> well; or well -> failed (disk_failed: written
+// to only where there is no other) -> probed -> well.
 #ifndef ARCHIVE_DISK_H
 #define ARCHIVE_DISK_H
 
@@ -39,6 +40,10 @@ struct disk {
     size_t belongs;       // length of the mount point that fstab names for it, 0 none
     size_t mount;         // and of the one it had when it was seen first; 0 not seen
     uint64_t device;      // then
+    size_t seen_mount;    // while looking: what was found
+    uint64_t seen_device;
+    struct file *lock; // held: .sluice.lock
+    bool unlocked;     // it cannot be had here, which was said
     bool probing;
     int64_t well_us, probe_us; // monotonic: well since; to be probed at
     struct backoff backoff;
@@ -57,6 +62,8 @@ bool disk_is_fresh(struct disk *disk);
 // "/"; belongs: length of the mount point that fstab names, 0 none.
 bool disk_is_its_own(size_t mount, const uint64_t device[2], size_t belongs, bool must_be_mounted);
 void disk_look(struct disk *disk);
+// Nothing under the path may be touched, however urgent.
+bool disk_is_away(const struct disk *disk);
 // What was submitted has to be answered within seconds; else the disk is failed.
 void disk_watch(struct disk *disk);
 void disk_failed(struct disk *disk, enum reason problem, int os_error);

@@ -402,7 +402,7 @@ static void run(void *arg)
         archive_check_gone(journal->archive);
         return;
     }
-    if (journal->archive->place[0].disk->problem == REASON_UNMOUNTED)
+    if (disk_is_away(journal->archive->place[0].disk))
         op = NULL; // what is there now is not its disk
     else if (journal->length > 0 && (journal->stale || has_spare(journal)))
         op = replace(journal);

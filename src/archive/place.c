@@ -45,7 +45,7 @@ void place_open(struct place *place)
 {
     if (!place->disk->looked)
         return;
-    if (place->disk->problem == REASON_UNMOUNTED) {
+    if (disk_is_away(place->disk)) {
         place->state = PLACE_FAILED;
         archive_place_changed(place->archive, place, 0);
         return;

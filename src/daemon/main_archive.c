@@ -73,6 +73,13 @@ int main_archive_check(int argc, const char *const *argv)
     int err = archive_check(&want, &sums);
     if (printing.terminal)
         fputs(erase, stderr);
+    if (err == ERR_EXISTS) {
+        fprintf(stderr,
+                "sluice check: %s: in use by process %lld, a server or another repair: nothing was "
+                "done\n",
+                want.path, (long long)sums.pid);
+        return NOT_DONE;
+    }
     if (err != 0) {
         fprintf(stderr, "sluice check: %s: %s\n", want.path,
                 err == ERR_NOT_FOUND ? "there is no archive" : "the folder cannot be read");

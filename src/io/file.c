@@ -332,19 +332,37 @@ static struct file_op *with_chain(struct file_queue *queue, struct file_op *op, 
     return op;
 }
 
-struct file_op *file_open(struct file_queue *queue, const char *path, int flags, unsigned mode,
-                          file_done_fn done, void *arg)
+static struct file_op *open_op(struct file_queue *queue, const char *path, file_done_fn done,
+                               void *arg)
 {
     struct file_op *op = path_op(queue, FILE_OPEN, path, done, arg);
     if (!op)
         return NULL;
-    op->flags = flags;
-    op->mode = mode;
     op->file = mem_alloc(sizeof(*op->file));
     op->file->magic = FILE_MAGIC;
     op->file->queue = queue;
     op->file->key = key_of(path);
     op->file->descriptor = -1;
+    return op;
+}
+
+struct file_op *file_open(struct file_queue *queue, const char *path, int flags, unsigned mode,
+                          file_done_fn done, void *arg)
+{
+    struct file_op *op = open_op(queue, path, done, arg);
+    if (!op)
+        return NULL;
+    op->flags = flags;
+    op->mode = mode;
+    return submit_path(op);
+}
+
+struct file_op *file_lock(struct file_queue *queue, const char *path, const char *text,
+                          file_done_fn done, void *arg)
+{
+    struct file_op *op = open_op(queue, path, done, arg);
+    if (op)
+        op->other = mem_strdup(text);
     return submit_path(op);
 }
 

@@ -53,7 +53,8 @@ struct file_op {
     int64_t submitted_us;
     // Arguments; only read by the worker, but for file->end.
     struct file *file;
-    char *path, *other, *stop;
+    char *path, *stop;
+    char *other; // a second path; of an open: locked, with this text in it
     struct chain chain;
     uint64_t offset;
     size_t length;

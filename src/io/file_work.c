@@ -120,6 +120,7 @@ const struct file_calls file_calls_system = {
     .fstat = system_fstat,
     .statvfs = statvfs,
     .scandir = scandir,
+    .lock = file_lock_now,
     .mounted_at = system_mounted_at,
 };
 
@@ -224,6 +225,20 @@ static int error_now(int result)
 
 // ---- operations --------------------------------------------------------------------------------
 // Each returns 0 or an errno.
+
+static int run_lock(const struct file_calls *call, struct file_op *op)
+{
+    char other[FILE_LOCK_TEXT];
+    op->file->descriptor = call->lock(op->path, op->other, other, sizeof(other));
+    if (op->file->descriptor >= 0)
+        return 0;
+    int error = errno;
+    if (error == EEXIST && (op->raw = malloc(sizeof(other)))) {
+        op->raw_length = strlen(other);
+        memcpy(op->raw, other, op->raw_length);
+    }
+    return error;
+}
 
 static int run_open(const struct file_calls *call, struct file_op *op)
 {
@@ -477,7 +492,7 @@ static int run_call(const struct file_calls *call, struct file_op *op)
 {
     switch (op->kind) {
     case FILE_OPEN:
-        return run_open(call, op);
+        return op->other ? run_lock(call, op) : run_open(call, op);
     case FILE_CLOSE:
         return error_now(call->close(op->file->descriptor));
     case FILE_WRITE:

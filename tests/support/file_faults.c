@@ -204,6 +204,11 @@ void file_faults_mount(const char *path, uint64_t device)
     pthread_mutex_unlock(&lock);
 }
 
+static int faulty_lock(const char *path, const char *text, char *other, size_t room)
+{
+    return under->lock(path, text, other, room);
+}
+
 static int faulty_mounted_at(const char *path, bool *mounted, uint64_t *device)
 {
     int result = under->mounted_at(path, mounted, device);
@@ -248,6 +253,7 @@ static const struct file_calls faulty = {
     .fstat = faulty_fstat,
     .statvfs = faulty_statvfs,
     .scandir = faulty_scandir,
+    .lock = faulty_lock,
     .mounted_at = faulty_mounted_at,
 };
 

@@ -537,6 +537,14 @@ static int memory_scandir(const char *path, struct dirent ***entries,
     return count;
 }
 
+// One process has it: as a file system without locks.
+static int memory_lock(const char *path, const char *text, char *other, size_t room)
+{
+    (void)path, (void)text, (void)other, (void)room;
+    errno = ENOLCK;
+    return -1;
+}
+
 static int memory_mounted_at(const char *path, bool *is_mount, uint64_t *device)
 {
     *is_mount = strcmp(path, "/") == 0;
@@ -562,6 +570,7 @@ const struct file_calls memory_disk_calls = {
     .fstat = memory_fstat,
     .statvfs = memory_statvfs,
     .scandir = memory_scandir,
+    .lock = memory_lock,
     .mounted_at = memory_mounted_at,
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "io/file.h"
 #include "journal_parse.h"
 #include "scan_fixture.h"
 #include "summary_parse.h"
@@ -170,8 +171,8 @@ static void on_line(void *arg, enum check_kind kind, const char *path, const cha
     static const char *const mark[] = {"!", "+", "?"};
     (void)arg;
     assert_true(text_starts(path, folder.path));
-    (void)text_append(said, sizeof said, "%s %s %s\n", mark[kind], path + strlen(folder.path) + 1,
-                      text);
+    (void)text_append(said, sizeof said, "%s %s %s\n", mark[kind],
+                      path[strlen(folder.path)] ? path + strlen(folder.path) + 1 : "", text);
 }
 
 static uint64_t look(bool repair)
@@ -488,6 +489,32 @@ static void check_overlapping_and_misnamed_files_are_noted(void **state)
     archive_drop();
 }
 
+// Footage that was deleted in the middle of a file is a free box there, and no damage.
+static void check_steps_over_what_was_deleted(void **state)
+{
+    (void)state;
+    archive_make();
+    struct buf *data = read_file(OLD ".mp4");
+    struct writer box = {0};
+    size_t from = cmaf_chunk_find(buf_bytes(data), 0), to;
+    for (unsigned i = 0; i < 4; i++) // the first segment stays
+        from = cmaf_chunk_find(buf_bytes(data), from + 24);
+    to = from;
+    for (unsigned i = 0; i < 8; i++)
+        to = cmaf_chunk_find(buf_bytes(data), to + 24);
+    cmaf_free_write(&box, to - from);
+    memset(data->data + from, 0, to - from);
+    memcpy(data->data + from, box.buf->data, CMAF_FREE_HEAD);
+    write_file(OLD ".mp4", data->data, data->length);
+    writer_fini(&box);
+    buf_unref(&data);
+    // The index still speaks of it: a crash came between.
+    assert_found(1, "! main/2026/01/01/000000.idx the index is wrong from segment 1 on");
+    assert_int_equal(sums.notes, 0);
+    assert_int_equal(sums.segments, 2 * SEGMENTS - 2);
+    archive_drop();
+}
+
 static void check_takes_the_date_of_the_name(void **state)
 {
     (void)state;
@@ -499,6 +526,116 @@ static void check_takes_the_date_of_the_name(void **state)
     assert_string_equal(said, "");
     flip(DAY "010010o3600.mp4", 3000);
     assert_found(1, "! main/2026/01/01/010010o3600.mp4 damaged at 2026-01-01T01:00:10");
+    archive_drop();
+}
+
+static int lock_of_another(const char *name)
+{
+    char other[FILE_LOCK_TEXT];
+    int descriptor = file_lock_now(at(name), "4711 other\n", other, sizeof other);
+    assert_true(descriptor >= 0);
+    return descriptor;
+}
+
+static void make_old(const char *name)
+{
+    const struct timespec when[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    assert_int_equal(utimensat(AT_FDCWD, at(name), when, 0), 0);
+}
+
+// What a server writes at this moment is no finding; all the rest is.
+static void check_beside_a_server_leaves_out_what_is_new(void **state)
+{
+    (void)state;
+    archive_make();
+    int other = lock_of_another(".sluice.lock");
+    struct buf *data = read_file(NEWEST ".mp4"), *index = read_file(NEWEST ".idx");
+    write_file(NEWEST ".mp4", data->data, data->length - 1000);
+    write_file(NEWEST ".idx", index->data, 3 * 48 + 20);
+    write_file(OLD ".idx.new", "x", 1);
+    write_file("main/journal.new", "x", 1);
+    append("main/journal", "torn", 4);
+    unlink(at(DAY "day.sum"));
+    assert_int_equal(look(false), 0);
+    assert_said("?  in use by process 4711");
+    assert_int_equal(sums.notes, 1);
+    write_file(NEWEST ".mp4", data->data, data->length / 10); // nothing whole yet
+    unlink(at(NEWEST ".idx"));
+    assert_int_equal(look(false), 0);
+    unlink(at(OLD ".idx"));
+    make_old(OLD ".mp4");
+    make_old(OLD ".idx.new");
+    assert_int_equal(look(false), 2);
+    assert_said("! main/2026/01/01/000000.idx the index is missing");
+    assert_said("! main/2026/01/01/000000.idx.new ");
+    close(other);
+    assert_true(look(false) > 3);
+    buf_unref(&data);
+    buf_unref(&index);
+    archive_drop();
+}
+
+static void on_line_locked(void *arg, enum check_kind kind, const char *path, const char *text)
+{
+    char other[FILE_LOCK_TEXT];
+    *(bool *)arg = file_is_locked_now(at(".sluice.lock"), other, sizeof other);
+    on_line(NULL, kind, path, text);
+}
+
+static void check_does_not_repair_what_is_in_use(void **state)
+{
+    (void)state;
+    bool locked = false;
+    char path[200], other_text[FILE_LOCK_TEXT];
+    archive_make();
+    unlink(at(OLD ".idx"));
+    int other = lock_of_another(".sluice.lock");
+    struct check_want want = {
+        .path = folder.path, .repair = true, .say = on_line_locked, .arg = &locked};
+    assert_int_equal(archive_check(&want, &sums), ERR_EXISTS);
+    assert_int_equal(sums.pid, 4711);
+    (void)text_format(path, sizeof path, "%s/main/", folder.path);
+    want.path = path;
+    assert_int_equal(archive_check(&want, &sums), ERR_EXISTS);
+    assert_false(is_there(OLD ".idx"));
+    close(other);
+    // The repair of a stream takes the lock of the path above it.
+    assert_int_equal(archive_check(&want, &sums), 0);
+    assert_int_equal(sums.repaired, 1);
+    assert_true(locked);
+    assert_true(is_there(OLD ".idx"));
+    assert_false(file_is_locked_now(at(".sluice.lock"), other_text, sizeof other_text));
+    // One that is missing is made.
+    unlink(at(".sluice.lock"));
+    unlink(at(OLD ".idx"));
+    want.path = folder.path;
+    locked = false;
+    assert_int_equal(archive_check(&want, &sums), 0);
+    assert_true(locked);
+    assert_int_equal(sums.repaired, 1);
+    archive_drop();
+}
+
+// A path below the one that is looked at.
+static void check_leaves_out_what_is_in_use_below(void **state)
+{
+    (void)state;
+    archive_make();
+    assert_int_equal(mkdir(at("path"), 0755), 0);
+    assert_int_equal(rename(at("main"), at("path/main")), 0);
+    unlink(at("path/" OLD ".idx"));
+    unlink(at("path/" DAY "day.sum"));
+    int other = lock_of_another("path/.sluice.lock");
+    assert_int_equal(look(true), 1);
+    assert_said("! path in use by process 4711");
+    assert_int_equal(sums.repaired, 0);
+    make_old("path/" OLD ".mp4");
+    assert_int_equal(look(false), 1);
+    assert_said("? path in use by process 4711");
+    assert_said("000000.idx the index is missing");
+    close(other);
+    assert_int_equal(look(true), 1);
+    assert_int_equal(sums.repaired, 1);
     archive_drop();
 }
 
@@ -524,4 +661,7 @@ TEST_MAIN(TEST(check_of_a_good_archive_finds_nothing), TEST(check_without_an_arc
           TEST(check_wrong_summaries_are_removed), TEST(check_journal_keeps_the_records_that_count),
           TEST(check_leftovers_go_and_what_is_not_ours_stays), TEST(check_files_without_a_segment),
           TEST(check_overlapping_and_misnamed_files_are_noted),
-          TEST(check_takes_the_date_of_the_name), TEST(check_finds_streams_in_folders_once))
+          TEST(check_steps_over_what_was_deleted), TEST(check_takes_the_date_of_the_name),
+          TEST(check_beside_a_server_leaves_out_what_is_new),
+          TEST(check_does_not_repair_what_is_in_use), TEST(check_leaves_out_what_is_in_use_below),
+          TEST(check_finds_streams_in_folders_once))

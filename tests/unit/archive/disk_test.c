@@ -254,7 +254,119 @@ static void disk_unmounted_while_recording_is_left(void **state)
     room_close();
 }
 
-TEST_MAIN(TEST(disk_is_one_for_all_who_use_the_path), TEST(disk_error_makes_the_next_take_over),
+static bool is_locked(void)
+{
+    char other[FILE_LOCK_TEXT], mine[24];
+    (void)text_format(mine, sizeof mine, "%d ", (int)getpid());
+    return file_is_locked_now(path_of("disk/.sluice.lock"), other, sizeof other) &&
+           text_starts(other, mine);
+}
+
+static int lock_of_another(void)
+{
+    char other[FILE_LOCK_TEXT];
+    int descriptor =
+        file_lock_now(path_of("disk/.sluice.lock"), "4711 other\n", other, sizeof other);
+    assert_true(descriptor >= 0);
+    return descriptor;
+}
+
+// Another server records there: nothing is listed, repaired or written until it is gone.
+static void disk_in_use_by_another_server_waits_for_its_end(void **state)
+{
+    (void)state;
+    room_open_plain("cam");
+    assert_int_equal(mkdir(path_of("disk"), 0755), 0);
+    int other = lock_of_another();
+    room_attach_disks("disk", NULL);
+    room_record(5);
+    assert_int_equal(room_files("")->count, 0);
+    assert_int_equal(room_stats().state, ARCHIVE_FAILED);
+    assert_string_equal(room_stats().problem, "in_use");
+    assert_int_equal(room_logged("reason=in_use pid=4711"), 1);
+    close(other);
+    room_wait(2 * US_PER_S);
+    assert_null(room_stats().problem);
+    assert_true(is_locked());
+    room_align();
+    room_record(2);
+    assert_int_equal(room_stats().state, ARCHIVE_READY);
+    assert_true(has(room_read_all(), &room.known[0])); // it waited in memory
+    archive_detach(room.archives, room.stream);
+    room_settle();
+    for (unsigned i = 0; i < 100000 && is_locked();
+         i++) // a worker of a queue that is gone closes it
+        loop_fixture_settle(room.loop);
+    assert_false(is_locked());
+    room_close();
+}
+
+static void disk_in_use_makes_the_next_take_over(void **state)
+{
+    (void)state;
+    room_open_plain("cam");
+    assert_int_equal(mkdir(path_of("disk"), 0755), 0);
+    int other = lock_of_another();
+    room_attach_disks("disk", "two");
+    room_record(3);
+    assert_true(text_ends(writes_to(), "/two"));
+    close(other);
+    room_wait(2 * US_PER_S);
+    room_align();
+    room_record(2);
+    assert_true(text_ends(writes_to(), "/disk"));
+    assert_int_equal(missing(room_read_all()), 0);
+    room_close();
+}
+
+// All below the path was removed, the lock with it: the next look makes it anew; when another was
+// faster the path is its.
+static void disk_lock_that_was_removed_is_taken_again(void **state)
+{
+    (void)state;
+    room_open_plain("cam");
+    assert_int_equal(mkdir(path_of("disk"), 0755), 0);
+    room_attach_disks("disk", NULL);
+    room_record(2);
+    assert_true(is_locked());
+    assert_int_equal(unlink(path_of("disk/.sluice.lock")), 0);
+    room_wait(25 * US_PER_S);
+    assert_true(is_locked());
+    assert_null(room_stats().problem);
+    assert_int_equal(unlink(path_of("disk/.sluice.lock")), 0);
+    int other = lock_of_another();
+    room_wait(25 * US_PER_S);
+    assert_string_equal(room_stats().problem, "in_use");
+    close(other);
+    room_wait(2 * US_PER_S);
+    assert_null(room_stats().problem);
+    room_close();
+}
+
+// Two spellings of one path are no two servers.
+static void disk_of_the_same_server_is_not_in_use(void **state)
+{
+    (void)state;
+    room_open_plain("cam");
+    assert_int_equal(mkdir(path_of("disk"), 0755), 0);
+    assert_int_equal(symlink("disk", path_of("link")), 0);
+    struct disk *first = disk_get(room.archives, path_of("disk"));
+    struct disk *second = disk_get(room.archives, path_of("link"));
+    room_settle();
+    assert_int_equal(first->problem, REASON_NONE);
+    assert_int_equal(second->problem, REASON_NONE);
+    assert_int_equal(room_logged("in_use"), 0);
+    disk_put(first);
+    disk_put(second);
+    room_settle();
+    room_close();
+}
+
+TEST_MAIN(TEST(disk_in_use_by_another_server_waits_for_its_end),
+          TEST(disk_in_use_makes_the_next_take_over),
+          TEST(disk_lock_that_was_removed_is_taken_again),
+          TEST(disk_of_the_same_server_is_not_in_use), TEST(disk_is_one_for_all_who_use_the_path),
+          TEST(disk_error_makes_the_next_take_over),
           TEST(disk_that_cannot_be_opened_makes_the_next_take_over),
           TEST(disk_silence_makes_the_next_take_over),
           TEST(disk_full_for_good_makes_the_next_take_over),

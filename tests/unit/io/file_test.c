@@ -2,6 +2,8 @@
 #include "io/file.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -422,6 +424,72 @@ static void file_run_gives_the_value_or_error(void **state)
     room_close(room);
 }
 
+static void file_lock_is_had_by_one_and_goes_with_the_file(void **state)
+{
+    (void)state;
+    struct room *room = room_open(1);
+    const char *path = temp_path(&room->folder, "lock");
+    char other[FILE_LOCK_TEXT];
+    assert_false(file_is_locked_now(path, other, sizeof other));
+    struct file_result *result =
+        wait_one(room, file_lock(room->queue, path, "1 first\n", on_done, &room->answer));
+    assert_int_equal(result->err, 0);
+    struct file *file = result->file;
+    assert_non_null(file);
+    assert_true(file_is_locked_now(path, other, sizeof other));
+    assert_string_equal(other, "1 first\n");
+    assert_int_equal(file_lock_now(path, "2 second\n", other, sizeof other), -1);
+    assert_int_equal(errno, EEXIST);
+    assert_string_equal(other, "1 first\n");
+    result = wait_one(room, file_lock(room->queue, path, "2 second\n", on_done, &room->answer));
+    assert_int_equal(result->err, ERR_EXISTS);
+    assert_memory_equal(room->answer.text, "1 first\n", 8);
+    file_close(&file);
+    assert_true(file_queue_flush(room->queue, 10 * US_PER_S));
+    int descriptor = file_lock_now(path, "3\n", other, sizeof other);
+    assert_true(descriptor >= 0);
+    assert_true(file_is_locked_now(path, other, sizeof other));
+    assert_string_equal(other, "3\n");
+    close(descriptor);
+    assert_false(file_is_locked_now(path, other, sizeof other));
+    result = wait_one(room, file_lock(room->queue, temp_path(&room->folder, "none/lock"), "4",
+                                      on_done, &room->answer));
+    assert_int_equal(result->err, ERR_NOT_FOUND);
+    room_close(room);
+}
+
+// Whatever the process dies of.
+static void file_lock_goes_with_the_process(void **state)
+{
+    (void)state;
+    struct temp_folder folder;
+    char other[FILE_LOCK_TEXT], byte;
+    int ready[2], status;
+    temp_folder_make(&folder);
+    const char *path = temp_path(&folder, "lock");
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        byte = file_lock_now(path, "child\n", other, sizeof other) >= 0;
+        (void)!write(ready[1], &byte, 1);
+        pause();
+        _exit(0);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(byte, 1);
+    assert_int_equal(file_lock_now(path, "mine\n", other, sizeof other), -1);
+    assert_string_equal(other, "child\n");
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    int descriptor = file_lock_now(path, "mine\n", other, sizeof other);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    close(ready[0]);
+    close(ready[1]);
+    temp_folder_remove(&folder);
+}
+
 static void file_op_cancel_open_closes_the_file(void **state)
 {
     (void)state;
@@ -605,7 +673,8 @@ TEST_MAIN(TEST(file_append_then_read_gives_the_bytes),
           TEST(file_punch_gives_bytes_back), TEST(file_read_whole_longer_than_most_is_limit),
           TEST(file_read_cached_gives_fresh_bytes_or_again), TEST(file_disk_usage_gives_sizes),
           TEST(file_run_gives_the_value_or_error), TEST(file_op_cancel_open_closes_the_file),
-          TEST(file_op_cancel_read_not_begun_is_not_done),
+          TEST(file_lock_is_had_by_one_and_goes_with_the_file),
+          TEST(file_lock_goes_with_the_process), TEST(file_op_cancel_read_not_begun_is_not_done),
           TEST(file_queue_full_refuses_and_empties_the_chain),
           TEST(file_queue_hung_disk_does_not_hold_the_loop),
           TEST(file_queue_free_while_busy_goes_when_done),
