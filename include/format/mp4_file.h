@@ -6,6 +6,11 @@
 // same file.
 //
 // Holes of more than MP4_FILE_HOLE_US in the media are left out: what follows is moved up.
+//
+// Tracks may change from segment to segment. What has another size or other parameter sets goes on
+// in its track behind a further sample entry, and key frames from there on have their parameter
+// sets before them too; another codec has a track of its own; a track that is not there for a while
+// has a last sample that lasts until it is there again.
 #ifndef FORMAT_MP4_FILE_H
 #define FORMAT_MP4_FILE_H
 
@@ -13,6 +18,8 @@
 #include "media/segment.h"
 
 #define MP4_FILE_HOLE_US 1000000LL
+// Grows with every change of what is made of the same heads: part of what tells two files apart.
+#define MP4_FILE_LAYOUT 2
 
 struct mp4_file;
 
@@ -20,14 +27,14 @@ struct mp4_file;
 // heads given, or the first key frame after it; edit lists make presentation begin exactly at
 // from_us (or where the media begins) and end at to_us. ENSUREs from_us < to_us, both not negative.
 struct mp4_file *mp4_file_new(int64_t from_us, int64_t to_us);
-// The same range as a time-lapse: the key frames of the leading track that are shown in the range,
+// The same range as a time-lapse: the key frames of the first video track that are shown in it,
 // at 25 pictures a second, or so that they last length_us when that is not 0.
 struct mp4_file *mp4_file_new_timelapse(int64_t from_us, int64_t to_us, int64_t length_us);
 void mp4_file_free(struct mp4_file **file); // NULL is fine, is NULL afterwards
 // Adds the chunk heads of the next segment (concatenated, as cmaf_segment_heads gives them), oldest
 // first. Takes references of its own. After an error the file can still be finished with what was
-// added before. ERR_INVALID (nothing of the segment was taken), ERR_UNSUPPORTED (other tracks than
-// the first segment's: the file ends there), ERR_LIMIT (MP4_FILE_SAMPLES_MAX: so too).
+// added before. ERR_INVALID (nothing of the segment was taken), ERR_LIMIT (too many samples,
+// MP4_FILE_SAMPLES_MAX, or tracks that changed too often: the file ends there).
 MUST_USE int mp4_file_add(struct mp4_file *file, const struct segment_info *info,
                           struct tracks *tracks, struct bytes heads);
 // Lays the file out; after that the length is fixed and nothing can be added. ERR_NOT_FOUND when
@@ -37,10 +44,10 @@ uint64_t mp4_file_length(const struct mp4_file *file);
 // What comes before the payload: ftyp, moov and the head of mdat. Borrowed; its slices may be
 // referenced by other chains beyond the life of the file.
 const struct chain *mp4_file_head(const struct mp4_file *file);
-// What stands at `offset` (less than the length): either *head (a borrowed part of mp4_file_head,
-// up to the end of one of its slices), then *segment is -1; or bytes of the payload of segment
-// number *segment (of those that mp4_file_add took): its chunks' payload from *segment_offset on,
-// *length bytes in one run within that segment, and *head is empty.
+// What stands at `offset` (less than the length), *length bytes in one run: either *head (borrowed
+// from the file: of mp4_file_head, or parameter sets), then *segment is -1; or bytes of the payload
+// of segment number *segment (of those that mp4_file_add took): its chunks' payload from
+// *segment_offset on, and *head is empty.
 void mp4_file_at(const struct mp4_file *file, uint64_t offset, struct bytes *head, int *segment,
                  uint64_t *segment_offset, uint64_t *length);
 // Adds slices [offset, offset + length) of the concatenated payloads (mdat contents) of a segment

@@ -32,6 +32,8 @@ struct track {
 void track_init(struct track *track, enum codec codec);
 // Drops config and sample_entry, which a track owns.
 void track_fini(struct track *track);
+// Same codec, timescale, configuration and size: what one decoder can go on with.
+bool track_equal(const struct track *a, const struct track *b);
 
 struct tracks {
     uint32_t magic;
@@ -46,8 +48,7 @@ struct tracks *tracks_new(struct track *track, unsigned count);
 struct tracks *tracks_ref(struct tracks *tracks);
 void tracks_unref(struct tracks **tracks); // NULL is fine, is NULL afterwards
 long tracks_live_count(void);              // lists that exist, for tests and metrics
-// Same codecs, timescales, configurations and sizes in the same order; the generation is not
-// compared.
+// Equal tracks in the same order; the generation is not compared.
 bool tracks_equal(const struct tracks *a, const struct tracks *b);
 // First track of the kind, or -1.
 int tracks_find(const struct tracks *tracks, enum media_kind kind);

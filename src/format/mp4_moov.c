@@ -148,8 +148,10 @@ void mp4_trak_write(struct writer *out, const struct mp4_trak *trak)
     dinf_write(out);
     open[3] = mp4_box_open(out, "stbl");
     size_t stsd = mp4_full_box_open(out, "stsd", 0, 0);
-    writer_u32(out, 1);
+    writer_u32(out, 1 + trak->more_count);
     mp4_entry_write(out, trak->track);
+    for (unsigned i = 0; i < trak->more_count; i++)
+        mp4_entry_write(out, trak->more[i]);
     mp4_box_close(out, stsd);
     if (trak->tables_size == 0)
         empty_tables_write(out);

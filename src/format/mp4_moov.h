@@ -18,6 +18,8 @@ struct mp4_edit {
 
 struct mp4_trak {
     const struct track *track;
+    const struct track *const *more; // further sample entries, from number 2 on
+    unsigned more_count;
     unsigned id;             // track_ID, from 1
     uint64_t created_s;      // seconds since 1904
     uint64_t duration;       // of the presentation, in the movie's timescale

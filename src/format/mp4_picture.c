@@ -43,7 +43,7 @@ void mp4_picture_write(const struct track *track, const struct frame *frame, str
 {
     struct mp4_stbl stbl = {0};
     struct writer mdat = {0};
-    mp4_stbl_chunk(&stbl, 0);
+    mp4_stbl_chunk(&stbl, 0, 1);
     mp4_stbl_add(&stbl, 0, (track->timescale + SHOWN_RATE - 1) / SHOWN_RATE, frame->length, 0,
                  true);
     mp4_stbl_finish(&stbl);

@@ -60,25 +60,26 @@ static void run_add(struct mp4_stbl_run *run, struct writer *box, const char *ty
 // The samples per chunk are known when the next chunk begins.
 static void chunk_end(struct mp4_stbl *stbl)
 {
-    struct mp4_stbl_run *run = &stbl->per_chunk;
-    if (stbl->chunks == 0 || (run->rows && run->value == stbl->chunk_samples))
+    const struct mp4_stbl_chunks *chunk = &stbl->chunk, *row = &stbl->row;
+    if (stbl->chunks == 0 ||
+        (chunk->samples == row->samples && chunk->description == row->description))
         return;
     box_begin(&stbl->stsc, "stsc");
     writer_u32(&stbl->stsc, stbl->chunks);
-    writer_u32(&stbl->stsc, stbl->chunk_samples);
-    writer_u32(&stbl->stsc, 1); // the only sample entry
-    run->value = stbl->chunk_samples;
-    run->rows++;
+    writer_u32(&stbl->stsc, chunk->samples);
+    writer_u32(&stbl->stsc, chunk->description);
+    stbl->row = *chunk;
+    stbl->rows++;
 }
 
-void mp4_stbl_chunk(struct mp4_stbl *stbl, uint64_t offset)
+void mp4_stbl_chunk(struct mp4_stbl *stbl, uint64_t offset, uint32_t description)
 {
-    ENSURE(stbl->chunks == 0 || stbl->chunk_samples > 0);
+    ENSURE(stbl->chunks == 0 || stbl->chunk.samples > 0);
     chunk_end(stbl);
     box_begin(&stbl->co64, "co64");
     writer_u64(&stbl->co64, offset);
     stbl->chunks++;
-    stbl->chunk_samples = 0;
+    stbl->chunk = (struct mp4_stbl_chunks){.description = description};
 }
 
 static void duration_add(struct mp4_stbl *stbl, uint32_t ticks)
@@ -100,7 +101,7 @@ void mp4_stbl_add(struct mp4_stbl *stbl, int64_t time, uint32_t duration, uint32
         writer_u32(&stbl->stsz, 0);
     }
     stbl->samples++;
-    stbl->chunk_samples++;
+    stbl->chunk.samples++;
     stbl->last_duration = duration;
     stbl->sizes_differ |= size != stbl->size;
     writer_u32(&stbl->stsz, size);
@@ -139,7 +140,7 @@ void mp4_stbl_finish(struct mp4_stbl *stbl)
     mp4_box_close(&stbl->stsz, 0);
     writer_patch_u32(&stbl->stsz, STSZ_ROWS_AT - 4, stbl->samples);
     chunk_end(stbl);
-    box_end(&stbl->stsc, stbl->per_chunk.rows);
+    box_end(&stbl->stsc, stbl->rows);
     box_end(&stbl->co64, stbl->chunks);
 }
 

@@ -15,9 +15,13 @@ struct mp4_stbl_run {
 
 struct mp4_stbl {
     struct writer stts, ctts, stss, stsz, stsc, co64; // whole boxes; empty before the first row
-    struct mp4_stbl_run durations, offsets, per_chunk;
+    struct mp4_stbl_run durations, offsets;
     uint32_t samples, keys, chunks;
-    uint32_t chunk_samples; // of the last chunk
+    // Of the last chunk, and of the last row of stsc.
+    struct mp4_stbl_chunks {
+        uint32_t samples, description;
+    } chunk, row;
+    uint32_t rows;          // of stsc
     uint64_t time;          // decode time of the last sample, ticks since the first one's
     uint32_t last_duration; // of the last sample as it was given
     uint32_t size;          // of the first sample
@@ -25,8 +29,9 @@ struct mp4_stbl {
 };
 
 void mp4_stbl_fini(struct mp4_stbl *stbl);
-// A chunk (samples without gaps between them in the file) begins at `offset` of the payload.
-void mp4_stbl_chunk(struct mp4_stbl *stbl, uint64_t offset);
+// A chunk (samples without gaps between them in the file, of one sample entry) begins at `offset`
+// of the payload. description: number of the entry, from 1.
+void mp4_stbl_chunk(struct mp4_stbl *stbl, uint64_t offset, uint32_t description);
 // Adds a sample to the chunk. time: ticks since the first one's decode time; one that is earlier
 // than the sample before gets the same time. duration counts only while it is the last sample.
 void mp4_stbl_add(struct mp4_stbl *stbl, int64_t time, uint32_t duration, uint32_t size,

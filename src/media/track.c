@@ -81,21 +81,23 @@ static bool bufs_equal(const struct buf *a, const struct buf *b)
     return a && b && a->length == b->length && memcmp(a->data, b->data, a->length) == 0;
 }
 
+bool track_equal(const struct track *a, const struct track *b)
+{
+    return a->codec == b->codec && a->kind == b->kind && a->timescale == b->timescale &&
+           a->width == b->width && a->height == b->height && a->sample_rate == b->sample_rate &&
+           a->channels == b->channels && bufs_equal(a->config, b->config) &&
+           bufs_equal(a->sample_entry, b->sample_entry);
+}
+
 bool tracks_equal(const struct tracks *a, const struct tracks *b)
 {
     OBJ_CHECK(a, TRACKS_MAGIC);
     OBJ_CHECK(b, TRACKS_MAGIC);
     if (a->count != b->count)
         return false;
-    for (unsigned i = 0; i < a->count; i++) {
-        const struct track *one = &a->track[i], *two = &b->track[i];
-        if (one->codec != two->codec || one->kind != two->kind ||
-            one->timescale != two->timescale || one->width != two->width ||
-            one->height != two->height || one->sample_rate != two->sample_rate ||
-            one->channels != two->channels || !bufs_equal(one->config, two->config) ||
-            !bufs_equal(one->sample_entry, two->sample_entry))
+    for (unsigned i = 0; i < a->count; i++)
+        if (!track_equal(&a->track[i], &b->track[i]))
             return false;
-    }
     return true;
 }
 

@@ -249,10 +249,10 @@ def decodes_cleanly(source, seconds=None, expect_warnings=(), timeout=60):
 
 
 def probe(source, entries="stream=codec_name,codec_type,width,height:format=duration",
-          packets=False, timeout=40):
+          packets=False, timeout=40, extra=()):
     """packets: reads everything and counts (nb_read_packets)."""
     need("ffprobe")
-    count = ["-count_packets"] if packets else []
+    count = [*extra, "-count_packets"] if packets else extra
     done = run(["ffprobe", "-v", "error", *count, "-show_entries", entries, "-of", "json", source],
                timeout=timeout)
     assert done.returncode == 0, done.stderr.decode(errors="replace")

@@ -320,14 +320,10 @@ static void on_heads(void *arg, const struct segment_info *info, struct tracks *
 {
     struct job *job = arg;
     int err = mp4_layout_add(&job->layout, info, tracks, heads);
-    if (err == ERR_LIMIT) {
+    if (err != 0)
         job_end(job, JOB_FAILED, "too long a stretch for one file");
-    } else if (err != 0) { // it ends here
-        history_cancel(&job->reading);
-        on_heads_end(job, 0);
-    } else {
+    else
         history_next(job->reading);
-    }
 }
 
 static const struct history_events heads_events = {.on_heads = on_heads, .on_end = on_heads_end};

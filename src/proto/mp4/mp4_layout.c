@@ -25,12 +25,8 @@ int mp4_layout_add(struct mp4_layout *layout, const struct segment_info *info,
                    struct tracks *tracks, struct bytes heads)
 {
     int err = mp4_file_add(layout->file, info, tracks, heads);
-    if (err == ERR_LIMIT)
-        return ERR_LIMIT;
-    if (err == ERR_UNSUPPORTED) // other tracks from here on
-        return layout->count ? ERR_NOT_FOUND : 0;
-    if (err != 0)
-        return 0; // damaged; the file goes on without it
+    if (err != 0) // damaged: the file goes on without it
+        return err == ERR_LIMIT ? err : 0;
     if (layout->count == layout->capacity) {
         layout->capacity = layout->capacity ? layout->capacity * 2 : 64;
         layout->infos = mem_resize(layout->infos, layout->capacity * sizeof *layout->infos);
@@ -47,20 +43,26 @@ int mp4_layout_finish(struct mp4_layout *layout)
 int mp4_layout_payload(const struct mp4_layout *layout, uint64_t at, uint64_t end,
                        struct segment *segment, struct chain *out)
 {
-    struct bytes head;
-    int index, first;
-    uint64_t offset, length;
-    mp4_file_at(layout->file, at, &head, &first, &offset, &length);
-    if (first >= 0 && (segment->info.flags ^ layout->infos[first].flags) & SEGMENT_THINNED)
-        return ERR_INVALID; // from somebody else who has more of it, or less
-    for (index = first; at < end && index == first;) { // a time-lapse has several pieces of it
+    int number = -1; // of this segment
+    while (at < end) {
+        struct bytes head;
+        int index;
+        uint64_t offset, length;
+        mp4_file_at(layout->file, at, &head, &index, &offset, &length);
         length = length < end - at ? length : end - at;
-        int err = mp4_file_payload(segment, offset, length, out);
-        if (err != 0)
-            return err;
+        if (index < 0) { // parameter sets
+            chain_add_copy(out, head.data, (size_t)length);
+        } else {
+            if (number >= 0 && index != number)
+                return 0;
+            if ((segment->info.flags ^ layout->infos[index].flags) & SEGMENT_THINNED)
+                return ERR_INVALID; // from somebody else who has more of it, or less
+            number = index;
+            int err = mp4_file_payload(segment, offset, length, out);
+            if (err != 0)
+                return err;
+        }
         at += length;
-        if (at < end)
-            mp4_file_at(layout->file, at, &head, &index, &offset, &length);
     }
     return 0;
 }

@@ -24,14 +24,14 @@ struct mp4_wanted {
 
 void mp4_layout_init(struct mp4_layout *layout, const struct mp4_wanted *wanted);
 void mp4_layout_fini(struct mp4_layout *layout);
-// The next heads. 0: go on, also when they were damaged; ERR_NOT_FOUND: the file ends before them;
-// ERR_LIMIT: too much for one file.
+// The next heads. 0: go on, also when they were damaged; ERR_LIMIT: too much for one file.
 MUST_USE int mp4_layout_add(struct mp4_layout *layout, const struct segment_info *info,
                             struct tracks *tracks, struct bytes heads);
 // All heads were added. ERR_NOT_FOUND when there is nothing.
 MUST_USE int mp4_layout_finish(struct mp4_layout *layout);
 // What stands at `at`, up to `end`, given the segment it comes from: every byte up to where another
-// segment or the end comes. ERR_INVALID when the segment is not what was laid out.
+// segment or the end comes. `at` is in the payload of that segment. ERR_INVALID when the segment is
+// not what was laid out.
 MUST_USE int mp4_layout_payload(const struct mp4_layout *layout, uint64_t at, uint64_t end,
                                 struct segment *segment, struct chain *out);
 // "timelapse" and "timelapse=SECONDS" of a query into wanted; false when it cannot be read.

@@ -170,7 +170,7 @@ static void begin_body(struct download *download)
                       slash ? slash + 1 : name, from_s, duration_s);
     http_set_header(request, "Content-Disposition", text);
     (void)text_format(
-        text, sizeof text, "\"%llx-%llx-%llx-%llx-%s%llx\"",
+        text, sizeof text, "\"%d-%llx-%llx-%llx-%llx-%s%llx\"", MP4_FILE_LAYOUT,
         (unsigned long long)download->layout.infos[0].utc_start_us,
         (unsigned long long)download->layout.infos[download->layout.count - 1].utc_start_us,
         from_s * 100000 + duration_s, (unsigned long long)length,
@@ -183,21 +183,15 @@ static void begin_body(struct download *download)
     download->end = first + count;
 }
 
-static void on_heads_end(void *arg, int err);
-
 static void on_heads(void *arg, const struct segment_info *info, struct tracks *tracks,
                      struct bytes heads)
 {
     struct download *download = arg;
     int err = mp4_layout_add(&download->layout, info, tracks, heads);
-    if (err == ERR_LIMIT) {
+    if (err != 0)
         fail(download, 400, "too long a stretch for one file");
-    } else if (err != 0) { // it ends here
-        history_cancel(&download->reading);
-        on_heads_end(download, 0);
-    } else {
+    else
         history_next(download->reading);
-    }
 }
 
 static void on_heads_end(void *arg, int err)

@@ -209,7 +209,7 @@ static void mp4_stbl_is_read_back_sample_by_sample(void **state)
         for (unsigned i = 0; i < 300; i++) {
             if (i % 10 == 0 || i == 293) {
                 offset += 1000;
-                mp4_stbl_chunk(&stbl, offset);
+                mp4_stbl_chunk(&stbl, offset, 1);
             }
             wanted[i] = (struct mp4_raw_sample){
                 .dts = dts,
@@ -257,7 +257,7 @@ static void mp4_stbl_time_that_runs_back_stands_still(void **state)
     struct mp4_stbl stbl = {0};
     static const int64_t time[] = {0, 100, 90, 95, 200, 5000000000};
     static const int64_t wanted[] = {0, 100, 100, 100, 200, 200 + (int64_t)UINT32_MAX};
-    mp4_stbl_chunk(&stbl, 0);
+    mp4_stbl_chunk(&stbl, 0, 1);
     for (unsigned i = 0; i < 6; i++)
         mp4_stbl_add(&stbl, time[i], 40, 5, 0, true);
     assert_int_equal(stbl.time, 200 + (uint64_t)UINT32_MAX);
