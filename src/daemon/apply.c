@@ -104,11 +104,14 @@ void apply_streams(struct server *server, const struct conf *conf)
     map_free(&wanted);
     for (unsigned i = 0; i < conf->stream_count; i++)
         apply_one(server, &conf->stream[i]->conf);
-    for (unsigned i = 0; i < conf->kept_count; i++)
-        if (!streams_get(server->streams, conf->kept[i].name)) {
-            log_info("config", "stream=%s has no line, its archive is kept", conf->kept[i].name);
-            apply_one(server, &conf->kept[i]);
-        }
+}
+
+void apply_kept(struct server *server, const struct stream_conf *kept)
+{
+    if (streams_get(server->streams, kept->name))
+        return;
+    log_info("config", "stream=%s has no line, its archive is kept", kept->name);
+    apply_one(server, kept);
 }
 
 // ---- sources ------------------------------------------------------------------------------------

@@ -50,8 +50,6 @@ void conf_free(struct conf **conf)
         source_free(c->source[i]);
     for (unsigned i = 0; i < c->bad_stream_count; i++)
         mem_free(c->bad_stream[i]);
-    for (unsigned i = 0; i < c->kept_count; i++)
-        stream_conf_fini(&c->kept[i]);
     size_t cursor = 0;
     void *name;
     while (map_next(c->files, &cursor, NULL, &name))
@@ -61,7 +59,6 @@ void conf_free(struct conf **conf)
     mem_free(c->stream);
     mem_free(c->source);
     mem_free(c->bad_stream);
-    mem_free(c->kept);
     mem_free(c->export_path);
     mem_free(c->cluster_key);
     mem_free(c);

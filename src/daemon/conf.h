@@ -43,9 +43,6 @@ struct conf {
     // What was left out because of its own lines: a reload does not touch what runs of it.
     char **bad_stream; // owned names
     unsigned bad_stream_count;
-    // Streams that have footage below a path of a dvr line, and no line. At the start only.
-    struct stream_conf *kept;
-    unsigned kept_count;
     bool bad_listen, bad_key, bad_source;
     struct map *files; // names of files, owned here for the places
 };
@@ -66,8 +63,6 @@ struct conf_paths {
         bool mounted;       // the word of its line: it must be
         bool usable, waits; // waits: for its file system to be mounted
         char why[128];
-        char *real;    // owned; without links and dots; NULL: not asked, as the next
-        char *folders; // owned; names of streams that have footage there
     } * item;
     size_t count;
 };

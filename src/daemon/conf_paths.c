@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Paths of archives and caches of a configuration: asked of the disk once each, and what hangs on a
 // bad one.
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "archive/archive.h"
@@ -10,9 +8,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "conf.h"
-
-// Some ten thousand names of a usual length.
-enum { FOLDERS_ROOM = 256 << 10 };
 
 static void paths_know(struct map *seen, const struct stream_conf *conf)
 {
@@ -22,27 +17,20 @@ static void paths_know(struct map *seen, const struct stream_conf *conf)
         map_set(seen, conf->cache.path, seen);
 }
 
-// search: for streams without a line, see gather_kept.
-static void add(struct conf_paths *paths, struct map *seen, const char *path, bool mounted,
-                bool dvr, bool search)
+static void add(struct conf_paths *paths, struct map *seen, const char *path, bool mounted)
 {
     if (map_set(seen, path, seen))
         return;
     paths->item = mem_resize(paths->item, (paths->count + 1) * sizeof(paths->item[0]));
-    paths->item[paths->count++] =
-        (struct conf_path){.path = mem_strdup(path),
-                           .mounted = mounted,
-                           .real = search ? mem_alloc(PATH_MAX) : NULL,
-                           .folders = search && dvr ? mem_alloc(FOLDERS_ROOM) : NULL};
+    paths->item[paths->count++] = (struct conf_path){.path = mem_strdup(path), .mounted = mounted};
 }
 
-static void paths_add(struct conf_paths *paths, struct map *seen, const struct stream_conf *conf,
-                      bool search)
+static void paths_add(struct conf_paths *paths, struct map *seen, const struct stream_conf *conf)
 {
     for (unsigned i = 0; i < conf->dvr.path_count; i++)
-        add(paths, seen, conf->dvr.path[i], conf->dvr.mounted, true, search);
+        add(paths, seen, conf->dvr.path[i], conf->dvr.mounted);
     if (conf->cache.path)
-        add(paths, seen, conf->cache.path, false, false, search);
+        add(paths, seen, conf->cache.path, false);
 }
 
 void conf_paths_init(struct conf_paths *paths, const struct conf *conf, const struct conf *known)
@@ -54,19 +42,16 @@ void conf_paths_init(struct conf_paths *paths, const struct conf *conf, const st
     for (unsigned i = 0; known && i < known->source_count; i++)
         paths_know(seen, &known->source[i]->conf.defaults);
     for (unsigned i = 0; i < conf->stream_count; i++)
-        paths_add(paths, seen, &conf->stream[i]->conf, !known);
+        paths_add(paths, seen, &conf->stream[i]->conf);
     for (unsigned i = 0; i < conf->source_count; i++)
-        paths_add(paths, seen, &conf->source[i]->conf.defaults, !known);
+        paths_add(paths, seen, &conf->source[i]->conf.defaults);
     map_free(&seen);
 }
 
 void conf_paths_fini(struct conf_paths *paths)
 {
-    for (size_t i = 0; i < paths->count; i++) {
+    for (size_t i = 0; i < paths->count; i++)
         mem_free(paths->item[i].path);
-        mem_free(paths->item[i].real);
-        mem_free(paths->item[i].folders);
-    }
     mem_free(paths->item);
     *paths = (struct conf_paths){0};
 }
@@ -77,10 +62,6 @@ void conf_paths_check(struct conf_paths *paths)
         struct conf_path *item = &paths->item[i];
         item->waits = !archive_path_mounted(item->path, item->mounted);
         item->usable = item->waits || archive_path_usable(item->path, item->why, sizeof(item->why));
-        if (item->real && !realpath(item->path, item->real))
-            text_copy(item->real, PATH_MAX, item->path);
-        if (item->folders && !item->waits && item->usable)
-            (void)archive_folders(item->path, item->folders, FOLDERS_ROOM);
     }
 }
 
@@ -147,82 +128,6 @@ static void say_cache(const struct conf_paths *paths, const struct cache_conf *c
     }
 }
 
-// ---- streams without a line ---------------------------------------------------------------------
-
-static bool is_longer(const struct dvr_conf *a, const struct dvr_conf *b)
-{
-    return b->path_count == 0 || (b->depth_s != 0 && (a->depth_s == 0 || a->depth_s > b->depth_s));
-}
-
-static void note_longest(const struct dvr_conf *dvr, const char *path, struct dvr_conf *longest)
-{
-    for (unsigned i = 0; i < dvr->path_count; i++)
-        if (strcmp(dvr->path[i], path) == 0 && is_longer(dvr, longest)) {
-            dvr_conf_fini(longest);
-            dvr_conf_copy(longest, dvr);
-            return;
-        }
-}
-
-// Of all lines with this path the one that keeps longest: what nobody speaks of any more is not
-// lost sooner than anything else there.
-static void longest_of(const struct conf *conf, const char *path, struct dvr_conf *longest)
-{
-    dvr_conf_init(longest);
-    for (unsigned i = 0; i < conf->stream_count; i++)
-        note_longest(&conf->stream[i]->conf.dvr, path, longest);
-    for (unsigned i = 0; i < conf->source_count; i++)
-        note_longest(&conf->source[i]->conf.defaults.dvr, path, longest);
-}
-
-static void add_kept(struct conf *conf, const char *name, const char *path)
-{
-    conf->kept = mem_resize(conf->kept, (conf->kept_count + 1) * sizeof conf->kept[0]);
-    struct stream_conf *kept = &conf->kept[conf->kept_count++];
-    stream_conf_init(kept);
-    (void)text_copy(kept->name, sizeof kept->name, name);
-    kept->is_static = false;
-    kept->kept = true;
-    longest_of(conf, path, &kept->dvr);
-}
-
-// Whether the folder lies in another path of the configuration, below this one: whose it is knows
-// that one.
-static bool is_of_another(const struct conf_paths *paths, const struct conf_path *item,
-                          const char *name)
-{
-    char folder[PATH_MAX + STREAM_NAME_MAX + 1];
-    (void)text_format(folder, sizeof folder, "%s/%s", strcmp(item->real, "/") ? item->real : "",
-                      name);
-    for (size_t i = 0; i < paths->count; i++) {
-        const char *real = paths->item[i].real;
-        size_t length = strlen(real);
-        if (length > strlen(item->real) && strncmp(folder, real, length) == 0 &&
-            (folder[length] == '/' || folder[length] == 0))
-            return true;
-    }
-    return false;
-}
-
-static void gather_kept(const struct conf_paths *paths, struct conf *conf)
-{
-    struct map *seen = map_new();
-    for (unsigned i = 0; i < conf->stream_count; i++)
-        map_set(seen, conf->stream[i]->conf.name, seen);
-    for (unsigned i = 0; i < conf->bad_stream_count; i++)
-        map_set(seen, conf->bad_stream[i], seen);
-    for (size_t i = 0; i < paths->count; i++) {
-        const char *at = paths->item[i].folders;
-        for (const char *end; at && (end = strchr(at, '\n')); at = end + 1) {
-            char name[STREAM_NAME_MAX];
-            text_copy_n(name, sizeof name, at, (size_t)(end - at));
-            if (!is_of_another(paths, &paths->item[i], name) && !map_set(seen, name, seen))
-                add_kept(conf, name, paths->item[i].path);
-        }
-    }
-    map_free(&seen);
-}
-
 void conf_paths_apply(const struct conf_paths *paths, struct conf *conf,
                       struct conf_problems *problems)
 {
@@ -249,6 +154,5 @@ void conf_paths_apply(const struct conf_paths *paths, struct conf *conf,
         }
     }
     conf->source_count = kept;
-    gather_kept(paths, conf);
     conf_problems_sort(problems);
 }

@@ -6,6 +6,8 @@
 // 2. env.cluster_key always points to text, and changes before links and sources hear of it.
 #include "server.h"
 
+#include "kept.h"
+
 #include <string.h>
 
 #include "api.h"
@@ -83,7 +85,7 @@ static void on_time(void *arg)
 }
 
 // Turns the loop for a moment: goodbyes go out, workers of disks answer. Longer only for a reload
-// that is under way, whose worker writes into memory of ours.
+// or a search that is under way, whose worker writes into memory of ours.
 static void settle(struct server *server)
 {
     int64_t end_us = now_us() + GOODBYE_MAX_US;
@@ -94,7 +96,7 @@ static void settle(struct server *server)
         timeout_start(&timeout, GOODBYE_US);
         while (!over)
             loop_turn(server->loop, true);
-    } while (server->load && now_us() < end_us);
+    } while ((server->load || server->search) && now_us() < end_us);
 }
 
 void server_free(struct server **where, int64_t flush_us)
@@ -121,6 +123,7 @@ void server_free(struct server **where, int64_t flush_us)
     http_server_free(&server->http);
     settle(server);
     conf_load_cancel(&server->load); // its disk hangs
+    kept_search_cancel(&server->search);
     conf_free(&server->conf);
     for (unsigned i = 0; i < server->listen_count; i++)
         mem_free(server->listen[i].host);
@@ -200,6 +203,8 @@ void server_apply(struct server *server, struct conf **conf, struct conf_problem
     conf_free(&server->conf);
     server->conf = *conf;
     *conf = NULL;
+    if (!reload)
+        server->search = kept_search_start(server);
 }
 
 static void on_loaded(void *arg, struct conf **conf, struct conf_problems *problems)

@@ -44,8 +44,9 @@ struct server {
     size_t conf_errors;
     char *conf_error; // owned; its first line, NULL when there is none
     unsigned reloads;
-    struct conf_load *load; // a reload under way, or NULL
-    bool load_again;        // SIGHUP came meanwhile
+    struct conf_load *load;     // a reload under way, or NULL
+    bool load_again;            // SIGHUP came meanwhile
+    struct kept_search *search; // under way, or NULL
     bool ending;
 };
 
@@ -65,6 +66,8 @@ void server_reload(struct server *server);
 // -------------------------------------------------------------------------------------- The three
 // parts of server_apply that change live objects.
 void apply_streams(struct server *server, const struct conf *conf);
+// A stream of which only the archive is there; nothing when there is one of that name.
+void apply_kept(struct server *server, const struct stream_conf *kept);
 void apply_sources(struct server *server, const struct conf *conf);
 void apply_listen(struct server *server, const struct conf *conf, struct conf_problems *problems);
 

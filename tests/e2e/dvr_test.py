@@ -363,8 +363,8 @@ def test_archive_of_a_stream_without_a_line_is_kept():
     wait_for(lambda: server.stats("yard/new").get("dvr_info", {}).get("segments_written", 0) >= 1, 20, "recorded")
     server.stop()
     os.makedirs(f"{server.folder}/dvr/no/archive/at/all")
-    server.start()  # and over a restart
-    assert names(server) == {"yard/old": "archive", "yard/new": "config"}
+    server.start()  # and over a restart, which does not wait for the search
+    wait_for(lambda: names(server) == {"yard/old": "archive", "yard/new": "config"}, 10, "both names again")
     plays(server)
     assert "no line, its archive is kept" in server.log()
     receiver = Node(head + f"source m4s://127.0.0.1:{server.port};\n", name="receiver")
