@@ -62,7 +62,8 @@ struct archive_stats {
     const char *problem;    // reason name of the last trouble ("disk_full", "io"), NULL when well
     uint64_t bytes, files;  // on disk
     int64_t from_us, to_us; // UTC of what is there, 0 when empty
-    uint64_t segments_written, bytes_written, segments_shed, errors, segments_read;
+    uint64_t segments_written, bytes_written, segments_thinned, segments_shed, errors;
+    uint64_t segments_read;
     int64_t last_write_us; // monotonic, 0 never
     uint64_t bytes_queued;
 };

@@ -93,6 +93,12 @@
 #define ARCHIVE_QUEUE_BYTES_MAX (32u << 20)
 #define ARCHIVE_QUEUE_PARTS_MAX 4096
 #define ARCHIVE_DISK_QUEUE_BYTES_MAX (192u << 20)
+// When so much waits, segments are thinned: at 4 Mbit/s the other half of a stream's holds ten
+// minutes of key pictures. Of a disk with 200 such cameras the whole is two seconds only, and most
+// of it is for pauses that it makes up for.
+#define ARCHIVE_THIN_BYTES (ARCHIVE_QUEUE_BYTES_MAX / 2)
+#define ARCHIVE_THIN_PARTS (ARCHIVE_QUEUE_PARTS_MAX / 2)
+#define ARCHIVE_DISK_THIN_BYTES (ARCHIVE_DISK_QUEUE_BYTES_MAX / 4 * 3)
 // Collected into one write when the disk is behind.
 #define ARCHIVE_APPEND_BYTES_MAX (8u << 20)
 // Hour files of a stream (eleven years, 40 bytes each) and segments of one (an hour of the shortest

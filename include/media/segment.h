@@ -78,6 +78,10 @@ void segment_add_frame(struct segment *segment, struct frame **frame, bool begin
 // Makes sure that frames and parts are there. 0, or ERR_INVALID when the bytes are damaged: then
 // there are none, and asking again gives the same answer.
 MUST_USE int segment_frames(struct segment *segment);
+// Where the last frame of a track ends, in its ticks, among frames in decode order: after its
+// duration, else the step before it, else 1/25 s. False: the track has none.
+bool segment_frames_end(const struct tracks *tracks, struct frame *const *frames, unsigned count,
+                        unsigned track, int64_t *end);
 // The bytes of this segment in a format, or NULL when not made yet. Borrowed until the next
 // segment_rendition_set on this segment.
 const struct chain *segment_rendition(const struct segment *segment, const void *key);

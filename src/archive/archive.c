@@ -564,6 +564,7 @@ bool archive_get_stats(const struct stream *stream, struct archive_stats *out)
         .to_us = whole.to_us,
         .segments_written = archive->segments_written,
         .bytes_written = archive->bytes_written,
+        .segments_thinned = archive->segments_thinned,
         .segments_shed = archive->segments_shed,
         .errors = archive->errors,
         .segments_read = archive->segments_read,

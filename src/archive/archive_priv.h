@@ -74,7 +74,8 @@ struct archive {
     unsigned ops;     // removals, and what the journal and the erasure do, not completed
     unsigned repairs; // of indexes, not completed
     struct defer gone;
-    uint64_t segments_written, bytes_written, segments_shed, errors, segments_read;
+    uint64_t segments_written, bytes_written, segments_thinned, segments_shed, errors;
+    uint64_t segments_read;
     int64_t last_write_us;
 };
 

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The queue between the segmenter and the hour files of one stream.
+// The queue between the segmenter and the hour files of one stream: from the queue to the disk.
+// What goes into it is recorder_take.c.
 //
 // 1. At most one append is in flight; what waits behind a slow disk becomes one append.
 // 2. In the queue the parts of a segment stand together, from 0 on, and then its end; a segment
 // whose
 //    beginning was written may stand first without it.
-// 3. What is queued is bounded, for the stream and for its disk; a segment that does not fit is
-// left
-//    out from there on: what was taken of it is ended where it is.
-// 4. After a failed write only segments that begin in the queue are kept: the beginning of any
+// 3. After a failed write only segments that begin in the queue are kept: the beginning of any
 // other
 //    lies in a file that is not written any more.
-#include "recorder.h"
+#include "recorder_items.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,8 +19,6 @@
 #include "base/code.h"
 #include "base/ensure.h"
 #include "base/mem.h"
-#include "format/cmaf.h"
-#include "media/timebase.h"
 #include "volume.h"
 
 #define RETRY_BASE_US (1 * US_PER_S)
@@ -35,18 +31,6 @@
 enum {
     ITEM_BYTES = 256,   // what an item without media is counted as
     ROLL_SPREAD_S = 60, // with the longest segment no file reaches beyond what hours.c assumes
-};
-
-struct write_item {
-    struct list_node node;
-    bool end;             // of the segment; else one part of it, or all
-    unsigned part, parts; // first part and how many
-    struct segment_info info;
-    struct tracks *tracks; // one reference, of the first part; else NULL
-    struct chain bytes;
-    uint32_t head_bytes;
-    int64_t
-        end_us; // UTC; of the last picture in it; of an end: of the segment, 0: of what is there
 };
 
 static void on_run(void *recorder);
@@ -70,7 +54,7 @@ static uint64_t item_bytes(const struct write_item *item)
     return item->bytes.bytes + ITEM_BYTES;
 }
 
-static void item_free(struct recorder *recorder, struct list *from, struct write_item *item)
+void recorder_item_free(struct recorder *recorder, struct list *from, struct write_item *item)
 {
     list_remove(from, &item->node);
     recorder->queued_bytes -= item_bytes(item);
@@ -89,7 +73,7 @@ static struct write_item *first_item(const struct list *list)
 static void drop_items(struct recorder *recorder, struct list *list)
 {
     while (!list_empty(list))
-        item_free(recorder, list, first_item(list));
+        recorder_item_free(recorder, list, first_item(list));
 }
 
 void recorder_fini(struct recorder *recorder)
@@ -109,164 +93,12 @@ bool recorder_idle(const struct recorder *recorder)
            list_empty(&recorder->volumes);
 }
 
-// ---- from the segmenter ------------------------------------------------------------------------
-
-static void enqueue(struct recorder *recorder, struct write_item *item)
+void recorder_enqueue(struct recorder *recorder, struct write_item *item)
 {
     list_append(&recorder->queue, &item->node);
     recorder->queued_bytes += item_bytes(item);
     recorder->disk->queued_bytes += item_bytes(item);
     loop_defer(recorder->archive->owner->loop, &recorder->run, on_run, recorder);
-}
-
-static bool has_room(const struct recorder *recorder)
-{
-    return recorder->queued_bytes < ARCHIVE_QUEUE_BYTES_MAX &&
-           recorder->queue.count + recorder->flight.count < ARCHIVE_QUEUE_PARTS_MAX &&
-           recorder->disk->queued_bytes < ARCHIVE_DISK_QUEUE_BYTES_MAX;
-}
-
-static void enqueue_end(struct recorder *recorder, const struct segment_info *info, int64_t end_us)
-{
-    struct write_item *item = mem_alloc(sizeof *item);
-    item->end = true;
-    item->info = *info;
-    item->end_us = end_us;
-    enqueue(recorder, item);
-}
-
-// What was taken of the segment being received ends where it is.
-static void stop_receiving(struct recorder *recorder, enum receive_state state)
-{
-    if (recorder->receiving == RECEIVE_TAKING && recorder->parts > 0)
-        enqueue_end(recorder, &recorder->info, 0);
-    recorder->receiving = state;
-}
-
-static void shed(struct recorder *recorder)
-{
-    stop_receiving(recorder, RECEIVE_SHED);
-    recorder->archive->segments_shed++;
-    if (recorder->archive->problem == REASON_NONE)
-        archive_set_problem(recorder->archive, REASON_DISK_SLOW, 0);
-    archive_mark(recorder->archive, recorder->archive->problem);
-}
-
-static bool receives(const struct recorder *recorder, const struct segment_info *info)
-{
-    return recorder->receiving != RECEIVE_NONE && recorder->info.number == info->number &&
-           recorder->info.utc_start_us == info->utc_start_us;
-}
-
-// End of the last leading frame; 0 when there is none.
-static int64_t frames_end_us(const struct tracks *tracks, struct frame *const *frames,
-                             unsigned count)
-{
-    unsigned leading = tracks_leading(tracks);
-    uint32_t timescale = tracks->track[leading].timescale;
-    const struct frame *last = NULL;
-    int64_t step = 0;
-    for (unsigned i = 0; i < count; i++) {
-        if (frames[i]->track != leading)
-            continue;
-        if (last && frames[i]->dts > last->dts)
-            step = frames[i]->dts - last->dts;
-        last = frames[i];
-    }
-    if (!last)
-        return 0;
-    if (last->duration)
-        step = last->duration;
-    return ticks_to_us(last->dts + (step ? step : timescale / 25), timescale);
-}
-
-static void note_clock(struct recorder *recorder, const struct segment_info *info)
-{
-    recorder->heard_us = now_us();
-    if (info->clock_us)
-        redate_clock(&recorder->archive->redate, info->clock_us);
-}
-
-static struct write_item *part_item(const struct segment_info *info, struct tracks *tracks,
-                                    unsigned part, unsigned parts)
-{
-    struct write_item *item = mem_alloc(sizeof *item);
-    item->part = part;
-    item->parts = parts;
-    item->info = *info;
-    if (part == 0)
-        item->tracks = tracks_ref(tracks);
-    return item;
-}
-
-void recorder_on_part(struct recorder *recorder, struct tracks *tracks,
-                      const struct segment_info *info, unsigned part, struct frame *const *frames,
-                      unsigned count)
-{
-    if (recorder->closing)
-        return;
-    if (!receives(recorder, info)) {
-        stop_receiving(recorder, part == 0 ? RECEIVE_TAKING : RECEIVE_MISSED);
-        recorder->info = *info;
-        recorder->parts = 0;
-        note_clock(recorder, info);
-    }
-    if (recorder->receiving != RECEIVE_TAKING)
-        return;
-    if (part != recorder->parts || !has_room(recorder)) {
-        shed(recorder);
-        return;
-    }
-    struct write_item *item = part_item(info, tracks, part, 1);
-    cmaf_chunk_write(tracks, frames, count, info, part, &item->bytes);
-    uint64_t payload = 0;
-    for (unsigned i = 0; i < count; i++)
-        payload += frames[i]->length;
-    item->head_bytes = (uint32_t)(item->bytes.bytes - payload);
-    item->end_us = frames_end_us(tracks, frames, count);
-    if (item->end_us)
-        recorder->taken_end_us = item->end_us;
-    enqueue(recorder, item);
-    recorder->parts++;
-}
-
-static void take_whole(struct recorder *recorder, struct segment *segment)
-{
-    if (!has_room(recorder)) {
-        shed(recorder);
-        return;
-    }
-    note_clock(recorder, &segment->info);
-    const struct chain *bytes = cmaf_segment(segment);
-    struct buf *heads = cmaf_segment_heads(segment);
-    unsigned parts = segment->part_count ? segment->part_count : 1;
-    struct write_item *item = part_item(&segment->info, segment->tracks, 0, parts);
-    chain_add_range(&item->bytes, bytes, 0, bytes->bytes);
-    item->head_bytes = (uint32_t)heads->length;
-    buf_unref(&heads);
-    recorder->taken_end_us = segment->info.utc_start_us + segment->info.duration_us;
-    enqueue(recorder, item);
-    enqueue_end(recorder, &segment->info, segment->info.utc_start_us + segment->info.duration_us);
-}
-
-void recorder_on_segment(struct recorder *recorder, struct segment *segment)
-{
-    const struct segment_info *info = &segment->info;
-    if (recorder->closing)
-        return;
-    bool known = receives(recorder, info);
-    if (known && recorder->receiving == RECEIVE_TAKING) {
-        enqueue_end(recorder, info, info->utc_start_us + info->duration_us);
-    } else if (!known || recorder->receiving == RECEIVE_MISSED) {
-        stop_receiving(recorder, RECEIVE_NONE);
-        take_whole(recorder, segment);
-    }
-    recorder->receiving = RECEIVE_NONE;
-}
-
-void recorder_on_lost(struct recorder *recorder)
-{
-    stop_receiving(recorder, RECEIVE_NONE);
 }
 
 int64_t recorder_open_us(const struct recorder *recorder)
@@ -278,7 +110,8 @@ int64_t recorder_open_us(const struct recorder *recorder)
         item = first_item(&recorder->queue);
     if (item)
         return item->info.utc_start_us;
-    return recorder->receiving == RECEIVE_TAKING ? recorder->info.utc_start_us : INT64_MAX;
+    bool comes = recorder->receiving == RECEIVE_TAKING || recorder->receiving == RECEIVE_LATER;
+    return comes ? recorder->info.utc_start_us : INT64_MAX;
 }
 
 // ---- to the disk -------------------------------------------------------------------------------
@@ -447,7 +280,7 @@ static void drop_headless(struct recorder *recorder)
         any = true;
         if (!item->end && item->end_us)
             lost_us = item->end_us - 1; // in the hole that this leaves
-        item_free(recorder, &recorder->queue, item);
+        recorder_item_free(recorder, &recorder->queue, item);
     }
     if (any)
         recorder->archive->segments_shed++;
@@ -477,7 +310,7 @@ void recorder_run(struct recorder *recorder)
            (item = first_item(&recorder->queue))) {
         bool first = !item->end && item->part == 0;
         if (first && !usable(recorder, item)) {
-            item_free(recorder, &recorder->queue, item);
+            recorder_item_free(recorder, &recorder->queue, item);
             drop_headless(recorder);
         } else if (first && recorder->volume && must_roll(recorder, item)) {
             end_volume(recorder);
@@ -617,7 +450,7 @@ void recorder_volume_appended(struct recorder *recorder, struct volume *volume, 
         else if (recorder->open)
             apply_end(recorder, volume, item);
         offset += item->bytes.bytes;
-        item_free(recorder, &recorder->flight, item);
+        recorder_item_free(recorder, &recorder->flight, item);
     }
     if (offset == base)
         return;

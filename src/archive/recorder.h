@@ -20,10 +20,10 @@ struct disk;
 struct place;
 struct volume;
 
-// NONE -> TAKING (part 0 came), or MISSED (a later one: we came in the middle, and take it whole
-// when it is closed); TAKING -> SHED (no room; what was taken is ended there) -> NONE with the
-// next.
-enum receive_state { RECEIVE_NONE, RECEIVE_TAKING, RECEIVE_MISSED, RECEIVE_SHED };
+// NONE -> TAKING (part 0 came), or LATER (it is taken when it is closed: we came in the middle, or
+// the disk is behind and it may have to be thinned); TAKING -> LATER (no room, and nothing of it
+// was given to the disk), or SHED (no room; what was taken is ended there) -> NONE with the next.
+enum receive_state { RECEIVE_NONE, RECEIVE_TAKING, RECEIVE_LATER, RECEIVE_SHED };
 
 struct recorder {
     struct archive *archive;
@@ -44,6 +44,7 @@ struct recorder {
     struct segment_info info;
     unsigned parts;        // of it taken
     int64_t heard_us;      // monotonic, when something came last
+    bool thinned;          // the one that was taken last
     int64_t taken_end_us;  // UTC end of what was taken last in this life, 0 nothing
     int64_t last_start_us; // of the newest segment given to the volume, -1 none
     // The segment at the end of the volume, between its first part and its end.

@@ -112,6 +112,7 @@ static void json_archive(struct json *json, struct stream *stream)
         json_key_text(json, "paused", archive.paused);
         json_key_text(json, "problem", archive.problem);
         json_key_int(json, "segments_written", (int64_t)archive.segments_written);
+        json_key_int(json, "segments_thinned", (int64_t)archive.segments_thinned);
         json_key_int(json, "segments_skipped", (int64_t)archive.segments_shed);
         json_key_int(json, "errors", (int64_t)archive.errors);
     }

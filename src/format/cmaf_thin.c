@@ -28,19 +28,9 @@ static int64_t end_of(const struct segment *segment, unsigned track)
     if (track == tracks_leading(segment->tracks))
         return ticks_from_us(info->utc_start_us + info->duration_us,
                              segment->tracks->track[track].timescale);
-    const struct frame *last = NULL;
-    uint64_t step = 0;
-    for (unsigned i = 0; i < segment->frame_count; i++) {
-        const struct frame *frame = segment->frames[i];
-        if (frame->track != track)
-            continue;
-        if (frame->duration)
-            step = frame->duration;
-        else if (last && frame->dts > last->dts)
-            step = (uint64_t)frame->dts - (uint64_t)last->dts;
-        last = frame;
-    }
-    return last ? (int64_t)((uint64_t)last->dts + step) : 0;
+    int64_t end = 0;
+    (void)segment_frames_end(segment->tracks, segment->frames, segment->frame_count, track, &end);
+    return end;
 }
 
 // One reference to the frame, or to one that is the same but lasts longer.
@@ -120,7 +110,8 @@ struct segment *cmaf_segment_thin(struct segment *segment)
     struct buf *bytes = chain_join(&chunk);
     struct segment *thinned = NULL;
     chain_fini(&chunk);
+    info.bytes = bytes->length;
     if (cmaf_segment_from_bytes(&bytes, segment->tracks, &thinned) == 0)
-        thinned->info.duration_us = info.duration_us;
+        thinned->info = info;
     return thinned;
 }

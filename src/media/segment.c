@@ -117,6 +117,26 @@ int segment_frames(struct segment *segment)
     return result;
 }
 
+bool segment_frames_end(const struct tracks *tracks, struct frame *const *frames, unsigned count,
+                        unsigned track, int64_t *end)
+{
+    const struct frame *last = NULL;
+    uint64_t step = 0; // times of other servers may be any: they wrap
+    for (unsigned i = 0; i < count; i++) {
+        if (frames[i]->track != track)
+            continue;
+        if (last && frames[i]->dts > last->dts)
+            step = (uint64_t)frames[i]->dts - (uint64_t)last->dts;
+        last = frames[i];
+    }
+    if (!last)
+        return false;
+    if (last->duration)
+        step = last->duration;
+    *end = (int64_t)((uint64_t)last->dts + (step ? step : tracks->track[track].timescale / 25));
+    return true;
+}
+
 const struct chain *segment_rendition(const struct segment *segment, const void *key)
 {
     OBJ_CHECK(segment, SEGMENT_MAGIC);

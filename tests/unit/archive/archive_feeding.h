@@ -79,7 +79,7 @@ static inline void room_push_frame(unsigned track, int64_t dts, uint8_t flags, s
 static inline void room_push_picture(void)
 {
     int64_t n = room.picture++;
-    bool key = n % 25 == 0;
+    bool key = (n % 25 == 0 && !room.no_keys) || room.keys_only;
     room_push_frame(0, n * 3600, key ? FRAME_KEY : 0, room.picture_bytes + (key ? 500 : 0) + n % 7);
     room_push_frame(1, n * 320, FRAME_KEY, 320);
     clock_advance_test(40000);

@@ -62,7 +62,7 @@ struct room {
     struct known known[ROOM_SEGMENTS];
     unsigned known_count;
     char log[ROOM_LOG];
-    bool by_hand; // the workers are stepped here (memory_room.h)
+    bool by_hand, keys_only, no_keys; // workers are stepped (memory_room.h); not a key each second
 };
 
 static struct room room;

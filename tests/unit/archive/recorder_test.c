@@ -186,52 +186,6 @@ static void recorder_rolls_of_many_streams_are_spread_over_a_minute(void **state
 
 // ---- a disk that is slow, full, or broken ------------------------------------------------------
 
-// peers.md 2.1.15.
-static void recorder_hung_disk_sheds_within_bounds_and_goes_on(void **state)
-{
-    (void)state;
-    room_open();
-    room_after_roll();
-    room_record(2);
-    room.picture_bytes = 200000; // 40 Mbit/s
-    file_faults_hold(FAULT_WRITE, true);
-    for (unsigned i = 0; i < 20 * ROOM_SEGMENT_PICTURES; i++) {
-        room_push_picture();
-        loop_fixture_settle(room.loop);
-        assert_true(room_stats().bytes_queued < ARCHIVE_QUEUE_BYTES_MAX + (4u << 20));
-    }
-    struct archive_stats stats = room_stats();
-    assert_true(stats.segments_shed > 0);
-    assert_string_equal(stats.problem, "disk_slow");
-    assert_int_equal(room_logged("recording failed reason=disk_slow"), 1);
-    file_faults_hold(FAULT_WRITE, false);
-    room.picture_bytes = 400;
-    room_settle();
-    room_align();
-    room_record(3);
-    stats = room_stats();
-    assert_null(stats.problem);
-    assert_int_equal(stats.bytes_queued, 0);
-    assert_int_equal(room_logged("recording goes on"), 1);
-    // What was before, what fitted, a hole, what came after.
-    struct got *got = room_read_all();
-    assert_true(got->count > 6 && got->count < room.known_count);
-    for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(got->segment[i].sum, room.known[i].sum);
-        assert_int_equal(got->segment[got->count - 1 - i].info.number,
-                         room.known[room.known_count - 1 - i].info.number);
-    }
-    struct got *ranges = room_ranges(0, INT64_MAX / 2);
-    assert_int_equal(ranges->ranges, 3);
-    assert_int_equal(ranges->range[1].reason, REASON_DISK_SLOW);
-    unsigned gaps = 0;
-    for (unsigned i = 1; i < got->count; i++)
-        gaps += (got->segment[i].info.flags & SEGMENT_DISCONTINUITY) != 0;
-    assert_int_equal(gaps, 1);
-    assert_list_is_read();
-    room_close();
-}
-
 static bool has_segment(const struct got *got, const struct known *known)
 {
     for (unsigned i = 0; i < got->count; i++)
@@ -368,7 +322,6 @@ TEST_MAIN(TEST(recorder_writes_each_part_within_its_turn), TEST(recorder_hour_ro
           TEST(recorder_name_that_is_taken_gets_a_suffix),
           TEST(recorder_syncs_as_often_as_configured),
           TEST(recorder_syncs_of_many_streams_are_spread),
-          TEST(recorder_hung_disk_sheds_within_bounds_and_goes_on),
           TEST(recorder_full_disk_is_said_once_and_recording_goes_on),
           TEST(recorder_each_write_fails_once), TEST(recorder_each_sync_fails_once),
           TEST(recorder_each_open_fails_once), TEST(recorder_short_writes_change_nothing))

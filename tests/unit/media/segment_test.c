@@ -166,7 +166,45 @@ static void segment_rendition_set_full_drops_oldest_but_never_first(void **state
     segment_unref(&segment);
 }
 
-TEST_MAIN(TEST(segment_unref_last_drops_tracks_frames_and_renditions),
+static void segment_frames_end_is_after_the_last_one_of_a_track(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t dts[3];
+        unsigned count;
+        uint32_t duration; // of the last one
+        int64_t end;
+    } cases[] = {
+        {{0}, 0, 0, 0},
+        {{1000}, 1, 0, 1000 + 3600},
+        {{1000}, 1, 77, 1077},
+        {{1000, 1500}, 2, 0, 2000},
+        {{1000, 1500, 1600}, 3, 9, 1609},
+        {{1000, 1500, 1200}, 3, 0, 1700},
+        {{INT64_MIN, INT64_MAX}, 2, 0, INT64_MAX - 1}, // wraps, and goes on
+    };
+    struct tracks *tracks = two_tracks();
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct frame *frames[5];
+        unsigned count = 0;
+        int64_t end = 0;
+        frames[count++] = frame_of(1, "x");
+        for (unsigned k = 0; k < cases[i].count; k++) {
+            frames[count] = frame_of(0, "x");
+            frames[count]->dts = cases[i].dts[k];
+            frames[count++]->duration = k + 1 == cases[i].count ? cases[i].duration : 0;
+        }
+        frames[count++] = frame_of(1, "x");
+        assert_int_equal(segment_frames_end(tracks, frames, count, 0, &end), cases[i].count > 0);
+        assert_int_equal(end, cases[i].end);
+        while (count > 0)
+            frame_unref(&frames[--count]);
+    }
+    tracks_unref(&tracks);
+}
+
+TEST_MAIN(TEST(segment_frames_end_is_after_the_last_one_of_a_track),
+          TEST(segment_unref_last_drops_tracks_frames_and_renditions),
           TEST(segment_add_frame_parts_cover_all_frames), TEST(segment_add_frame_to_published_dies),
           TEST(segment_frames_unpacks_once_even_when_shared),
           TEST(segment_frames_damaged_leaves_none),
