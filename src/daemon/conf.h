@@ -62,6 +62,8 @@ struct conf_paths {
         char *path;         // owned
         bool mounted;       // the word of its line: it must be
         bool usable, waits; // waits: for its file system to be mounted
+        bool silent;        // its disk has not answered: what it is like shows later
+        _Atomic bool answered;
         char why[128];
     } * item;
     size_t count;
@@ -72,6 +74,8 @@ void conf_paths_init(struct conf_paths *paths, const struct conf *conf, const st
 void conf_paths_fini(struct conf_paths *paths);
 // Asks the disk. Touches nothing else: may run in a worker thread.
 void conf_paths_check(struct conf_paths *paths);
+// What is known by now while conf_paths_check is still at work: paths without an answer are silent.
+void conf_paths_answered(const struct conf_paths *paths, struct conf_paths *out);
 // Leaves out the streams and sources whose dvr has paths of which none can be used. A cache that
 // cannot be used is said, and is no reason to leave anything out.
 void conf_paths_apply(const struct conf_paths *paths, struct conf *conf,

@@ -5,6 +5,9 @@
 // (archive paths) -> done. Cancelled in any state: goes on silently until the workers have
 // answered.
 //
+// CHECKING lasts as long as a disk takes to answer, but for a bounded time: then it goes on without
+// the answers that are missing, and the load is one that was cancelled.
+//
 // 1. `waiting` counts the answers of workers that are to come; the object is freed when it is zero
 //    and there is nothing more to do.
 #include "conf_load.h"
@@ -12,6 +15,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -20,8 +24,11 @@
 #include "conf_parse.h"
 #include "io/file.h"
 #include "io/loop.h"
+#include "io/timeout.h"
 
 enum { FETCHES_AT_ONCE = 32 };
+// A disk that spins up answers within it; one that hangs shall not keep the others from recording.
+#define PATIENCE_US (15 * US_PER_S)
 
 struct conf_load {
     struct loop *loop;
@@ -37,6 +44,7 @@ struct conf_load {
     struct conf *conf;
     struct conf_problems problems;
     struct conf_paths paths;
+    struct timeout patience;
     struct defer defer;
 };
 
@@ -58,6 +66,7 @@ static void load_free(struct conf_load *load)
     conf_files_free(&load->files);
     file_queue_free(&load->queue);
     loop_defer_cancel(load->loop, &load->defer);
+    timeout_stop(&load->patience);
     mem_free(load->path);
     mem_free(load);
 }
@@ -82,8 +91,23 @@ static void on_checked(void *arg, const struct file_result *result)
     struct conf_load *load = arg;
     (void)result;
     load->waiting--;
-    conf_paths_apply(&load->paths, load->conf, &load->problems);
+    if (load->done)
+        conf_paths_apply(&load->paths, load->conf, &load->problems);
     load_finish(load);
+}
+
+static void on_patience(void *arg)
+{
+    struct conf_load *load = arg;
+    struct conf_paths told;
+    if (!load->done)
+        return;
+    conf_paths_answered(&load->paths, &told);
+    conf_paths_apply(&told, load->conf, &load->problems);
+    conf_paths_fini(&told);
+    conf_load_fn done = load->done;
+    load->done = NULL;
+    done(load->arg, &load->conf, &load->problems);
 }
 
 static void on_fetched(void *arg)
@@ -95,10 +119,12 @@ static void on_fetched(void *arg)
     }
     load->conf = conf_read(load->files, load->path, &load->problems);
     conf_paths_init(&load->paths, load->conf, load->known);
-    if (load->paths.count > 0 && file_run(load->queue, run_check, &load->paths, on_checked, load))
+    if (load->paths.count > 0 && file_run(load->queue, run_check, &load->paths, on_checked, load)) {
         load->waiting++;
-    else
+        timeout_start(&load->patience, PATIENCE_US);
+    } else {
         load_finish(load);
+    }
 }
 
 // ---- files --------------------------------------------------------------------------------------
@@ -205,6 +231,7 @@ struct conf_load *conf_load_start(struct loop *loop, const char *path, const str
     load->arg = arg;
     load->files = conf_files_new();
     list_init(&load->todo);
+    timeout_init(&load->patience, loop, on_patience, load);
     load_fetch(load, path, NULL);
     load_go_on(load);
     return load;

@@ -62,6 +62,23 @@ void conf_paths_check(struct conf_paths *paths)
         struct conf_path *item = &paths->item[i];
         item->waits = !archive_path_mounted(item->path, item->mounted);
         item->usable = item->waits || archive_path_usable(item->path, item->why, sizeof(item->why));
+        item->answered = true;
+    }
+}
+
+void conf_paths_answered(const struct conf_paths *paths, struct conf_paths *out)
+{
+    *out = (struct conf_paths){.count = paths->count};
+    out->item = mem_alloc((paths->count + 1) * sizeof(out->item[0]));
+    for (size_t i = 0; i < paths->count; i++) {
+        const struct conf_path *from = &paths->item[i];
+        struct conf_path *item = &out->item[i];
+        item->path = mem_strdup(from->path);
+        item->silent = !from->answered;
+        item->usable = item->silent || from->usable;
+        item->waits = !item->silent && from->waits;
+        if (!item->silent)
+            text_copy(item->why, sizeof(item->why), from->why);
     }
 }
 
@@ -69,12 +86,22 @@ static void warn_waiting(const struct conf_paths *paths, const struct dvr_conf *
                          const struct conf_place *at, struct conf_problems *problems)
 {
     for (size_t i = 0; i < paths->count; i++)
-        for (unsigned k = 0; k < dvr->path_count; k++)
-            if (paths->item[i].waits && strcmp(paths->item[i].path, dvr->path[k]) == 0)
+        for (unsigned k = 0; k < dvr->path_count; k++) {
+            const struct conf_path *item = &paths->item[i];
+            if (strcmp(item->path, dvr->path[k]) != 0)
+                continue;
+            if (item->waits)
                 conf_warning(problems, at,
                              "found nothing mounted at archive path '%s', expected the file system "
                              "that belongs there (it is not used before)",
-                             dvr->path[k]);
+                             item->path);
+            else if (item->silent)
+                conf_warning(
+                    problems, at,
+                    "found no answer from the disk of archive path '%s', expected one (what "
+                    "is recorded waits for it)",
+                    item->path);
+        }
 }
 
 static const struct conf_path *find_bad(const struct conf_paths *paths, const char *path)

@@ -219,6 +219,24 @@ def test_pictures_that_a_disk_had_no_room_for_come_from_the_other_server():
         decodes_cleanly(url, timeout=120)
 
 
+def test_disk_that_hangs_at_the_start_keeps_nobody_from_starting():
+    with FaultDisk() as disk:
+        disk.set("name hang")
+        began = time.monotonic()
+        server = Node("http @PORT@;\n"
+                      f"stream main {{ url fake://fake gop=1; dvr {disk.path}; segment_duration 1; }}\n"
+                      "stream other { url fake://fake gop=1; dvr @DIR@/dvr; segment_duration 1; }\n",
+                      wait=False)
+        wait_for(server.answers, 30, "the server answers")
+        took = time.monotonic() - began
+        print(f"  served {took:.1f} s after the start")
+        wait_for(lambda: written(server, "other") >= 3, 20, "the stream of another disk is recorded")
+        wait_for(lambda: newest_age(server) < 5, 20, "main is live")
+        assert "found no answer from the disk of archive path" in server.log(), server.log()
+        disk.set()
+        wait_for(lambda: written(server) >= 3, 90, "main is recorded when its disk answers")
+
+
 def test_disk_that_refuses_is_named_and_written_again():
     with FaultDisk() as disk:
         server = Node(f"http @PORT@;\nstream main {{ url fake://fake gop=1; dvr {disk.path} sync=1s; "

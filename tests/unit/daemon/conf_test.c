@@ -699,6 +699,32 @@ static void conf_paths_unmounted_is_a_warning(void **state)
     conf_problems_fini(&problems);
 }
 
+// A disk that hangs leaves nothing out, its own streams neither: what it is like shows later.
+static void conf_paths_without_an_answer_is_a_warning(void **state)
+{
+    (void)state;
+    struct conf *conf = fixture_read("http 80;\n"
+                                     "stream a { input fake://fake; dvr /dev/null/never; }\n"
+                                     "stream b { input fake://fake; dvr /dev/null/nor; }\n");
+    struct conf_problems problems = {0};
+    struct conf_paths paths, told;
+    conf_paths_init(&paths, conf, NULL);
+    conf_paths_check(&paths);
+    assert_true(paths.count == 2 && paths.item[0].answered && paths.item[1].answered);
+    paths.item[0].answered = false;
+    conf_paths_answered(&paths, &told);
+    conf_paths_apply(&told, conf, &problems);
+    const char *lines = fixture_lines(&problems);
+    assert_non_null(strstr(lines, "a.conf:2:31: warning: found no answer from the disk of archive "
+                                  "path '/dev/null/never', expected one"));
+    assert_non_null(strstr(lines, "a.conf:3:31: error: "));
+    assert_int_equal(conf->stream_count, 1);
+    conf_paths_fini(&told);
+    conf_paths_fini(&paths);
+    conf_free(&conf);
+    conf_problems_fini(&problems);
+}
+
 // ---- printing -----------------------------------------------------------------------------------
 
 static const char dumped[] =
@@ -800,5 +826,6 @@ TEST_MAIN(TEST(conf_read_mistake_is_told_exactly), TEST(conf_read_secret_in_a_mi
           TEST(conf_read_cfg_mistake_is_told), TEST(conf_paths_apply_leaves_out_what_cannot_record),
           TEST(conf_paths_apply_goes_on_with_the_disks_that_work),
           TEST(conf_paths_bad_cache_is_a_warning), TEST(conf_paths_unmounted_is_a_warning),
-          TEST(conf_dump_is_effective_and_masked), TEST(conf_dump_reads_back_the_same),
-          TEST(conf_help_is_the_manual), TEST(conf_samples_are_right_and_complete))
+          TEST(conf_paths_without_an_answer_is_a_warning), TEST(conf_dump_is_effective_and_masked),
+          TEST(conf_dump_reads_back_the_same), TEST(conf_help_is_the_manual),
+          TEST(conf_samples_are_right_and_complete))
