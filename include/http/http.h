@@ -85,6 +85,13 @@ struct loop *http_loop(const struct http_request *request);
 // keep the request beyond their return; they must not answer it any more. on_gone NULL: not called.
 void http_on_gone(struct http_request *request, void (*on_gone)(void *arg), void *arg);
 
+// With whom changes are taken from other machines: "USER:PASSWORD"; NULL or "": with nobody.
+void http_server_set_admin(struct http_server *server, const char *credentials);
+// True when the request may change something: it comes from this machine, or has user and password
+// of the admin (Basic), and is not made by a page of another site. Else it was answered: 401 when a
+// password would help, 403 when not.
+MUST_USE bool http_may_change(struct http_request *request);
+
 // ---- answers: exactly one of these per request
 // --------------------------------------------------- A header for the answer to come; text is
 // copied. Content-Length, Date, Connection, CORS and ETag comparison are the server's business. A

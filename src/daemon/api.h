@@ -37,10 +37,6 @@ bool api_archive(const struct stream *stream, struct history_range *whole);
 // One stream as /streamer/api/v3/streams lists it.
 void api_json_stream(struct json *json, struct stream *stream);
 
-// Whether a request may change something: it comes from this machine itself, and not out of a page
-// of another site in a browser (no Origin). Else it is answered, 403. There is no authorization
-// yet.
-MUST_USE bool api_may_change(struct http_request *request);
 // A time of the query in UTC seconds, or "now"; absent_us when it is not there. False: neither.
 MUST_USE bool api_query_time(struct http_request *request, const char *key, int64_t absent_us,
                              int64_t *out_us);

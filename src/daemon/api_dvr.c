@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The archive of a stream by the API: /streamer/api/v3/streams/NAME/dvr/ranges, .../dvr/locks,
-// .../dvr/enable and .../dvr/disable, and who may change something.
+// .../dvr/enable and .../dvr/disable.
 #include <jansson.h>
 #include <string.h>
 
@@ -15,23 +15,6 @@
 
 // Nothing is locked for longer than a century: a number typed wrong.
 #define DURATION_MAX_S 3155760000LL
-
-static bool is_local(const struct address *peer)
-{
-    if (peer->length == 0)
-        return false;
-    if (peer->any.sa_family == AF_INET)
-        return ntohl(peer->v4.sin_addr.s_addr) >> 24 == 127;
-    return peer->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&peer->v6.sin6_addr);
-}
-
-bool api_may_change(struct http_request *request)
-{
-    bool may = is_local(http_peer(request)) && !http_header(request, "Origin");
-    if (!may)
-        http_respond_error(request, 403, "changes are taken from this machine itself only");
-    return may;
-}
 
 // The stream of "NAME/dvr/what"; NULL when the path does not end so, or there is no such stream.
 static struct stream *stream_of(struct server *server, const struct http_request *request,
@@ -125,7 +108,7 @@ static void handle_change(void *arg, struct http_request *request)
     struct stream *locks = stream_of(arg, request, "locks");
     struct stream *ranges = stream_of(arg, request, "ranges");
     bool post = http_method(request) == HTTP_POST;
-    if (!api_may_change(request))
+    if (!http_may_change(request))
         return;
     struct stream *enable = post ? stream_of(arg, request, "enable") : NULL;
     struct stream *disable = post ? stream_of(arg, request, "disable") : NULL;
@@ -154,7 +137,7 @@ static void handle_change(void *arg, struct http_request *request)
 static void handle_old_switch(void *arg, struct http_request *request, bool on)
 {
     struct server *server = arg;
-    if (!api_may_change(request))
+    if (!http_may_change(request))
         return;
     struct stream *stream = streams_get(server->streams, http_prefix(request));
     if (stream)
@@ -199,7 +182,7 @@ static struct stream *old_stretch(struct server *server, struct http_request *re
 static void handle_old_stretch(void *arg, struct http_request *request)
 {
     int64_t from_us, to_us;
-    if (!api_may_change(request))
+    if (!http_may_change(request))
         return;
     struct stream *stream = old_stretch(arg, request, &from_us, &to_us);
     if (!stream)

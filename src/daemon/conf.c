@@ -60,6 +60,7 @@ void conf_free(struct conf **conf)
     mem_free(c->source);
     mem_free(c->bad_stream);
     mem_free(c->export_path);
+    mem_free(c->edit_auth);
     mem_free(c->cluster_key);
     mem_free(c);
     *conf = NULL;

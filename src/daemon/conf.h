@@ -34,6 +34,7 @@ struct conf {
     struct conf_listen *listen; // in the order of the file
     unsigned listen_count;
     char *export_path; // owned; NULL when there is none
+    char *edit_auth;   // owned, "USER:PASSWORD"; NULL when there is none
     char *cluster_key; // owned; NULL when there is none
     enum log_level loglevel;
     struct conf_stream **stream; // without those whose lines are bad

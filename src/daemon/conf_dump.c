@@ -133,6 +133,17 @@ static void dump_option(struct dump *dump, const struct conf_option *option,
     case CONF_TYPE_SECRET:
         dump_text(dump, option->word, *(char *const *)field ? mask : NULL);
         break;
+    case CONF_TYPE_LOGIN:
+        if (*(char *const *)field) {
+            const char *login = *(char *const *)field;
+            char user[256];
+            (void)text_copy_n(user, sizeof(user), login, strcspn(login, ":"));
+            dump_begin(dump, option->word);
+            dump_word(dump, user);
+            dump_word(dump, mask);
+            dump_end(dump);
+        }
+        break;
     case CONF_TYPE_LEVEL:
         dump_text(dump, option->word, levels[*(const enum log_level *)field]);
         break;

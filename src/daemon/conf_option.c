@@ -29,10 +29,14 @@ const struct conf_option conf_options[] = {
      NULL,
      "The secret that servers prove to each other before one brings the other's streams. The key "
      "itself never crosses the wire. Without it no other server is let in."},
+    {"edit_auth", NULL, CONF_FILE, CONF_TYPE_LOGIN, 0, 0, OF_FILE(edit_auth), 0, 0, "USER PASSWORD",
+     NULL,
+     "Who may change something by the API (archives, recording, exports) from another machine, by "
+     "HTTP Basic. Without it, and without a password always, only this machine itself may."},
     {"export_path", NULL, CONF_FILE, CONF_TYPE_TEXT, 0, 0, OF_FILE(export_path), 1, 512, "PATH",
      NULL,
-     "The folder below which stretches of archives may be exported to files, by whoever reaches "
-     "the port. Without it nothing is exported."},
+     "The folder below which stretches of archives may be exported to files, by who may change "
+     "something: see `edit_auth`. Without it nothing is exported."},
     {"loglevel", NULL, CONF_FILE, CONF_TYPE_LEVEL, 0, 0, OF_FILE(loglevel), 0, 0,
      "error | warn | info | debug", "info", "The least important lines that are logged."},
     {"include", NULL, ANYWHERE, CONF_TYPE_INCLUDE, CONF_REPEAT, 0, NOWHERE, 0, 0, "FILE...", NULL,

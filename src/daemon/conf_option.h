@@ -17,6 +17,7 @@ enum conf_type {
     CONF_TYPE_COUNT,    // unsigned
     CONF_TYPE_TEXT,     // char *, owned, NULL when absent
     CONF_TYPE_SECRET,   // the same; masked in the dump
+    CONF_TYPE_LOGIN,    // char *, owned, "USER:PASSWORD", NULL when absent; masked in the dump
     CONF_TYPE_LEVEL,    // enum log_level
     CONF_TYPE_LISTEN,   // address and port
     CONF_TYPE_INPUT,    // URL and options of a protocol

@@ -21,7 +21,7 @@
 #include "link/link.h"
 #include "stream/protocol.h"
 
-enum { CACHE_PATH_MAX = 3000 };
+enum { CACHE_PATH_MAX = 3000, LOGIN_WORD_MOST = 255 };
 
 void conf_read_error(struct conf_reading *reading, const struct conf_node *node, unsigned number,
                      const char *format, ...)
@@ -283,6 +283,25 @@ static void set_input(struct conf_reading *reading, const struct conf_option *op
 
 // ---- only, except --------------------------------------------------------------------------
 
+static void set_login(struct conf_reading *reading, const struct conf_option *option,
+                      const struct conf_node *node, char **login)
+{
+    if (conf_node_args(node) != 2) {
+        conf_read_error(reading, node, 0, "expected %s", option->argument);
+        return;
+    }
+    const char *user = conf_node_arg(node, 0), *password = conf_node_arg(node, 1);
+    char text[LOGIN_WORD_MOST * 2 + 2];
+    if (!user[0] || strchr(user, ':') || strlen(user) > LOGIN_WORD_MOST)
+        bad_word(reading, node, 0, "a user of 1 to 255 bytes without ':'", "");
+    else if (!password[0] || strlen(password) > LOGIN_WORD_MOST)
+        conf_read_error(reading, node, 1, "expected a password of 1 to 255 bytes");
+    else if (text_format(text, sizeof(text), "%s:%s", user, password)) {
+        mem_free(*login);
+        *login = mem_strdup(text);
+    }
+}
+
 static void set_cache(struct conf_reading *reading, const struct conf_option *option,
                       const struct conf_node *node, struct cache_conf *cache)
 {
@@ -348,6 +367,9 @@ static void set_option(struct conf_reading *reading, const struct conf_option *o
         break;
     case CONF_TYPE_SECRET:
         set_secret(reading, option, node, field);
+        break;
+    case CONF_TYPE_LOGIN:
+        set_login(reading, option, node, field);
         break;
     case CONF_TYPE_LEVEL:
         set_level(reading, option, node, field);

@@ -189,6 +189,7 @@ void server_apply(struct server *server, struct conf **conf, struct conf_problem
     log_set_level((*conf)->loglevel);
     apply_key(server, *conf);
     apply_export_path(server, *conf);
+    http_server_set_admin(server->http, (*conf)->edit_auth);
     apply_streams(server, *conf);
     apply_sources(server, *conf);
     apply_listen(server, *conf, problems);

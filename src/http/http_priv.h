@@ -7,6 +7,7 @@
 #ifndef HTTP_HTTP_PRIV_H
 #define HTTP_HTTP_PRIV_H
 
+#include "base/digest.h"
 #include "base/list.h"
 #include "base/writer.h"
 #include "head_parse.h"
@@ -24,8 +25,10 @@ struct http_server {
     void (*take_tls)(void *arg, int descriptor, const struct address *from);
     void *take_arg;
     struct http_stats stats;
-    int64_t common_s; // UTC second for which `common` was written
-    char common[256]; // header lines of every answer
+    bool has_admin;
+    uint8_t admin[SHA256_SIZE]; // of "user:password"
+    int64_t common_s;           // UTC second for which `common` was written
+    char common[256];           // header lines of every answer
     bool closing;
     struct defer freeing;
 };

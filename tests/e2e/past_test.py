@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The past in every form that IPTV applications ask for, on the source and on the receiver alike."""
+import base64
+import os
 import subprocess
 import time
 from urllib.parse import urlsplit
@@ -97,3 +99,32 @@ def test_pictures_time_lapses_and_exports():
     wait_for(lambda: '"done"' in source.get("/streamer/api/v3/dvr_export_jobs/1").text, 10, "the export")
     with open(f"{source.folder}/exports/day/one.mp4", "rb") as exported:
         assert exported.read() == source.get(f"/main/archive-{began}-6.mp4", check=200).body
+
+
+def test_exports_are_for_the_admin():
+    source, _, began = recorded_pair("export_path @DIR@/exports; edit_auth admin \"s3cr:t\";")
+    jobs = "/streamer/api/v3/dvr_export_jobs"
+    save = f"/main/save-mp4-{began}-6?file="
+    post = f"/streamer/api/v3/streams/main/dvr/export?from={began}&duration=6&path="
+    # As through a proxy of another machine.
+    other = {"X-Forwarded-For": "192.0.2.7"}
+    wrong = {**other, "Authorization": "Basic " + base64.b64encode(b"admin:secret").decode()}
+    admin = {**other, "Authorization": "Basic " + base64.b64encode(b"admin:s3cr:t").decode()}
+    page = {**admin, "Origin": "http://elsewhere.example"}
+    asked = ((save + "a.mp4", "GET"), (post + "b.mp4", "POST"), (jobs, "GET"), (jobs + "/1", "GET"),
+             (jobs + "/1", "DELETE"))
+    for headers, status in ((other, 401), (wrong, 401), (page, 403)):
+        for path, method in asked:
+            assert source.get(path, method=method, headers=headers).status == status, (path, headers)
+    assert source.get(jobs).json == {"jobs": []} and not os.path.exists(f"{source.folder}/exports/a.mp4")
+    first = source.get(save + "a.mp4", headers=admin, check=200).json
+    second = source.get(post + "b.mp4", method="POST", headers=admin, check=200).json
+    assert [one["id"] for one in source.get(jobs, headers=admin, check=200).json["jobs"]] == [first["id"], second["id"]]
+    wait_for(lambda: source.get(f"{jobs}/1", headers=admin, check=200).json["status"] == "done", 10, "the export")
+    source.get(f"{jobs}/1", method="DELETE", headers=admin, check=204)
+    assert [one["id"] for one in source.get(jobs, headers=admin).json["jobs"]] == [second["id"]]
+    # With a reload nobody from elsewhere is the admin any more.
+    with open(source.conf) as text:
+        source.reload(text.read().replace('edit_auth admin "s3cr:t";', ""))
+    wait_for(lambda: source.get(jobs, headers=admin).status == 403, 10, "the reload")
+    assert source.get(jobs).status == 200 and "s3cr:t" not in source.log()

@@ -10,7 +10,8 @@
 //    cancelled: a job that ended meanwhile lives until it is done, and cleans up then.
 // 2. The file is NAME.part, made with O_EXCL, until it is whole; its name is given with
 //    RENAME_NOREPLACE. Nothing is ever overwritten; what is not whole is removed.
-// 3. Names stay below env->export_path; without that nothing is written at all.
+// 3. Names stay below env->export_path; without that nothing is written at all. Who may begin, see
+//    and end jobs: http_may_change.
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -477,6 +478,8 @@ static bool range_of(int64_t from_s, int64_t duration_s, struct mp4_wanted *want
 // save-mp4-FROM-DURATION?file=NAME.mp4
 void mp4_handle_save(void *arg, struct http_request *request)
 {
+    if (!http_may_change(request))
+        return;
     char from[32], name[PATH_MOST];
     const char *tail = http_tail(request) + strlen("save-mp4-");
     const char *dash = strchr(tail, '-');
@@ -505,6 +508,8 @@ static bool query_number(const struct http_request *request, const char *key, in
 // POST .../streams/NAME/dvr/export?from=&duration=&path=
 void mp4_handle_export(void *arg, struct http_request *request)
 {
+    if (!http_may_change(request))
+        return;
     char stream[STREAM_NAME_MAX], name[PATH_MOST];
     const char *tail = http_tail(request) + strlen(STREAMS);
     size_t length = strlen(tail) - strlen("/dvr/export");
@@ -528,6 +533,8 @@ void mp4_handle_export(void *arg, struct http_request *request)
 void mp4_handle_jobs(void *arg, struct http_request *request)
 {
     (void)arg;
+    if (!http_may_change(request))
+        return;
     struct writer writer = {0};
     struct json json;
     json_init(&json, &writer);
@@ -546,9 +553,12 @@ void mp4_handle_jobs(void *arg, struct http_request *request)
     http_respond(request, 200, "application/json", &body);
 }
 
+// NULL when the request was answered.
 static struct job *job_of(struct http_request *request)
 {
     int64_t id;
+    if (!http_may_change(request))
+        return NULL;
     if (!read_number(http_path(request) + strlen(JOBS "/"), INT64_MAX / 2, &id))
         id = 0;
     LIST_FOREACH(&jobs, node, next)

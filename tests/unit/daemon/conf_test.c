@@ -160,6 +160,11 @@ static const struct {
     {"http 80;\nstream a { }\n",
      "a.conf:2:1: warning: found stream 'a' without an input, expected at least one\n"},
     {"", "a.conf: warning: found no http line, expected one such as 'http 8888;'\n"},
+    // the admin; the password is not shown
+    {"http 80;\nedit_auth admin;\n", "a.conf:2:11: expected USER PASSWORD\n"},
+    {"http 80;\nedit_auth a:b hunter2;\n",
+     "a.conf:2:11: found 'a:b', expected a user of 1 to 255 bytes without ':'\n"},
+    {"http 80;\nedit_auth a \"\";\n", "a.conf:2:13: expected a password of 1 to 255 bytes\n"},
     // several, in the order of the lines
     {"loglevel x;\nhttp 0;\nstream a { title; dvr b; }\nbogus;\n",
      "a.conf:1:10: found 'x', expected error, warn, info or debug\n"
@@ -728,7 +733,7 @@ static void conf_paths_without_an_answer_is_a_warning(void **state)
 // ---- printing -----------------------------------------------------------------------------------
 
 static const char dumped[] =
-    "http 8888; http [::1]:80; http 127.0.0.1:81;\n" KEY
+    "http 8888; http [::1]:80; http 127.0.0.1:81; edit_auth admin hunter2;\n" KEY
     "template t { dvr /archive \"/second disk\" 36h 80% 500M free=3G sync=30 "
     "schedule=8-16:30,22-1:05 mounted; }\n"
     "stream main { input rtsp://joe:hunter2@cam/1; input \"fake://fake?token=hunter2\" fps=5 "
