@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -108,8 +109,8 @@ static void walk_days(struct check *check, const struct level *at)
 
 // ---- the journal -------------------------------------------------------------------------------
 
-static void repair_journal(struct check *check, const char *path, bool understood,
-                           const struct journal_records *records)
+static void repair_journal(struct check *check, const char *path, struct journal_head *head,
+                           bool understood, const struct journal_records *records)
 {
     char aside[HOUR_PATH];
     if (!understood) {
@@ -120,7 +121,9 @@ static void repair_journal(struct check *check, const char *path, bool understoo
         return;
     }
     struct writer out = {0};
-    journal_head_write(&out);
+    if (head->view)
+        journal_head_next(head, (uint32_t)digest_random_u64(), 1);
+    journal_head_write(&out, head);
     journal_records_write(&out, records);
     struct buf *bytes = writer_take(&out);
     if (check_replace(check, path, buf_bytes(bytes)))
@@ -140,7 +143,8 @@ static void look_at_journal(struct check *check, const char *path)
     struct journal_record record;
     size_t torn = in.length % JOURNAL_RECORD;
     unsigned skipped = 0;
-    bool understood = journal_head_parse(&in) == 0;
+    struct journal_head head;
+    bool understood = journal_head_parse(&in, &head) == 0;
     while (understood && journal_record_parse(&in, &record, &skipped) == 0)
         (void)(journal_apply(&records, &record) == 0);
     uint64_t findings = check->sums.findings;
@@ -152,7 +156,7 @@ static void look_at_journal(struct check *check, const char *path)
         check_find(check, path, "the journal has a torn end of %zu bytes", torn);
     buf_unref(&bytes);
     if (check->want->repair && check->sums.findings > findings)
-        repair_journal(check, path, understood, &records);
+        repair_journal(check, path, &head, understood, &records);
     journal_records_fini(&records);
 }
 

@@ -1,96 +1,73 @@
 // SPDX-License-Identifier: MIT
-// The journal of a stream's archive.
+// The journal of a stream's archive: what is in memory, and what its copies have of it.
 //
-// 1. One operation at a time; memory says at once what the file says later.
-// 2. `length` counts only whole records whose append has returned. What a crash or a failed append
-//    left behind that is cut off before the next one.
-// 3. After a failure the file is not believed: it is written anew from memory, beside itself, and
-//    put in its place by rename. A file that could not be read is never written over.
-// 4. Nothing is written for a stream of which nothing was ever recorded, but what somebody asked
-//    for.
+// 1. A view is a set of copies that get the same records, in the same order, and no others: within
+//    one, a shorter file is the beginning of a longer one. When the set changes, those in it are
+//    written anew, as another view that knows the ones before it (journal_head.before). So of two
+//    files it can be told that one has all that the other has, or that each has something of its
+//    own; then both count.
+// 2. A single path has no views.
+// 3. What is said before all copies are known is said on top of them.
 #include "journal.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "archive_priv.h"
 #include "base/clock.h"
-#include "base/ensure.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/text.h"
 
-#define AGAIN_US (10 * US_PER_S)
+// A path that is not known by then is away.
+#define SETTLE_US (10 * US_PER_S)
 
-enum {
-    // Pending ones beyond this are left to a file that is written anew.
-    PENDING_MAX = 1024,
-    // Records in the file that say nothing any more, beyond as many as do.
-    SPARE = 512,
-};
+enum { WORDS_MAX = 1024 }; // beyond, they are on top of what is known then only
 
-static void run(void *journal);
+static void settle(struct journal *journal);
 
-static void journal_path(const struct journal *journal, char out[HOUR_PATH], const char *tail)
+static void on_settle(void *arg)
 {
-    bool whole =
-        text_format(out, HOUR_PATH, "%s/journal%s", journal->archive->place[0].folder, tail);
-    ENSURE(whole);
+    settle(arg);
 }
-
-static void on_again(void *arg);
 
 void journal_init(struct journal *journal, struct archive *archive)
 {
     *journal = (struct journal){.archive = archive, .begun_us = utc_us()};
-    timeout_init(&journal->again, archive->owner->loop, on_again, journal);
+    timeout_init(&journal->settle, archive->owner->loop, on_settle, journal);
+    for (unsigned i = 0; i < archive->places; i++)
+        journal_copy_init(&journal->copy[i], journal, i);
 }
 
 void journal_fini(struct journal *journal)
 {
-    timeout_stop(&journal->again);
-    loop_defer_cancel(journal->archive->owner->loop, &journal->run);
-    file_close(&journal->file);
-    mem_free(journal->pending.item);
+    timeout_stop(&journal->settle);
+    for (unsigned i = 0; i < journal->archive->places; i++)
+        journal_copy_fini(&journal->copy[i]);
+    mem_free(journal->words.item);
     journal_records_fini(&journal->records);
 }
 
-static void begin(struct journal *journal)
+static unsigned count_of(unsigned members)
 {
-    journal->busy = true;
-    journal->archive->ops++;
+    return (unsigned)__builtin_popcount(members);
 }
 
-static void schedule(struct journal *journal)
+void journal_new_view(struct journal *journal)
 {
-    loop_defer(journal->archive->owner->loop, &journal->run, run, journal);
-}
-
-// Goes on at once: a flush waits for what is submitted inside its callbacks, not for later turns.
-static void end(struct journal *journal)
-{
-    journal->busy = false;
-    journal->archive->ops--;
-    run(journal);
+    const struct hours *hours = &journal->archive->hours;
+    if (journal->archive->places > 1 || journal->head.members > 1)
+        journal_head_next(&journal->head, (uint32_t)digest_random_u64(),
+                          count_of(journal->members));
+    if (journal->archive->listed && hours->count > 0)
+        journal_forget_before(&journal->records, hours->hour[0].start_us);
+    for (unsigned i = 0; i < journal->archive->places; i++) {
+        struct journal_copy *copy = &journal->copy[i];
+        copy->stale |= journal_copy_present(copy);
+        journal_copy_schedule(copy);
+    }
 }
 
 // ---- reading -----------------------------------------------------------------------------------
-
-static void pend(struct journal *journal, const struct journal_record *record)
-{
-    struct journal_list *pending = &journal->pending;
-    if (pending->count == PENDING_MAX && !journal->unreadable)
-        journal->stale = true; // all of it is in memory
-    if (journal->stale && !journal->unreadable)
-        return;
-    if (pending->count == PENDING_MAX)
-        return; // a disk that cannot be read for so long: the newest are lost at a restart
-    if (pending->count == pending->capacity) {
-        pending->capacity = pending->capacity ? pending->capacity * 2 : 4;
-        pending->item = mem_resize(pending->item, pending->capacity * sizeof *pending->item);
-    }
-    pending->item[pending->count++] = *record;
-}
 
 // The life of this process, once, and the hole before it.
 static void begin_life(struct journal *journal)
@@ -110,312 +87,182 @@ static void begin_life(struct journal *journal)
     (void)(journal_add(journal, &mark) == 0);
 }
 
-// Whole records that count; the rest is said, and cut off or written over.
-static void take_file(struct journal *journal, struct bytes in)
+static unsigned apply_all(struct journal *journal, struct bytes in)
 {
     struct journal_record record;
     unsigned skipped = 0;
-    size_t length = in.length;
     while (journal_record_parse(&in, &record, &skipped) == 0)
         (void)(journal_apply(&journal->records, &record) == 0);
-    journal->length = JOURNAL_RECORD + length / JOURNAL_RECORD * JOURNAL_RECORD;
-    if (skipped) {
-        journal->archive->errors++;
-        journal->stale = true;
-        log_warn(journal->archive->log_name, "journal damaged records=%u", skipped);
-    }
+    return skipped;
 }
 
-static void finish_load(struct journal *journal)
+// What the file says, and on top of it what is in memory (all) or was said in this life.
+static void rebuild(struct journal *journal, struct journal_copy *copy, struct bytes in, bool all)
 {
-    bool again = journal->state == JOURNAL_READY;
-    journal->state = JOURNAL_READY;
-    end(journal);
-    if (again) {
-        // What was said meanwhile, on top of what the file says.
-        for (unsigned i = 0; i < journal->pending.count; i++)
-            (void)(journal_apply(&journal->records, &journal->pending.item[i]) == 0);
+    struct writer memory = {0};
+    journal_records_write(&memory, &journal->records);
+    journal_records_fini(&journal->records);
+    unsigned skipped = apply_all(journal, in);
+    if (skipped) {
+        copy->stale = true;
+        journal->archive->errors++;
+        log_warn(journal->archive->log_name, "journal damaged records=%u", skipped);
+    }
+    if (all && memory.buf)
+        (void)apply_all(journal, buf_bytes(memory.buf));
+    for (unsigned i = 0; !all && i < journal->words.count; i++)
+        (void)(journal_apply(&journal->records, &journal->words.item[i]) == 0);
+    writer_fini(&memory);
+}
+
+static void others_are_stale(struct journal *journal, const struct journal_copy *but)
+{
+    for (unsigned i = 0; i < journal->archive->places; i++)
+        journal->copy[i].stale |=
+            &journal->copy[i] != but && journal_copy_present(&journal->copy[i]);
+}
+
+static void take(struct journal *journal, struct journal_copy *copy, struct bytes in)
+{
+    bool same = journal->head.view == copy->head.view && journal->length == copy->length;
+    bool all = journal->settled;
+    if (journal->length == 0 && !all) {
+        rebuild(journal, copy, in, false);
+        others_are_stale(journal, copy);
+    } else if (journal_head_covers(&journal->head, journal->length, &copy->head, copy->length)) {
+        copy->stale |= all || !same;
+        return;
+    } else if (!all &&
+               journal_head_covers(&copy->head, copy->length, &journal->head, journal->length)) {
+        rebuild(journal, copy, in, false);
+        others_are_stale(journal, copy);
+    } else { // each has something of its own, or this one comes late
+        rebuild(journal, copy, in, true);
+        if (!journal->head.view)
+            journal->head = copy->head;
+        journal_head_know(&journal->head, copy->head.view);
+        others_are_stale(journal, NULL);
         return;
     }
-    if (journal->archive->stream) {
+    journal->head = copy->head;
+    journal->length = copy->length;
+}
+
+static bool all_known(const struct journal *journal)
+{
+    bool all = true;
+    for (unsigned i = 0; i < journal->archive->places; i++)
+        all &= journal->copy[i].state == COPY_READ || disk_is_away(journal->archive->place[i].disk);
+    return all;
+}
+
+static void settle(struct journal *journal)
+{
+    const struct archive *archive = journal->archive;
+    bool alike = true;
+    if (journal->settled || journal->state != JOURNAL_READY)
+        return;
+    timeout_stop(&journal->settle);
+    journal->settled = true;
+    for (unsigned i = 0; i < archive->places; i++) {
+        struct journal_copy *copy = &journal->copy[i];
+        if (!journal_copy_present(copy))
+            continue;
+        journal->members |= 1u << i;
+        alike &= copy->length > 0 && copy->head.view == journal->head.view;
+        for (unsigned k = 0; k < journal->words.count; k++)
+            journal_copy_pend(copy, &journal->words.item[k]);
+        journal_copy_schedule(copy);
+    }
+    journal->words.count = 0;
+    unsigned before = journal->head.members ? journal->head.members : 1;
+    if ((archive->places > 1 || before > 1) && journal->members &&
+        (!alike || count_of(journal->members) != before))
+        journal_new_view(journal);
+}
+
+void journal_copy_read(struct journal_copy *copy, const struct bytes *in)
+{
+    struct journal *journal = copy->journal;
+    bool first = journal->state == JOURNAL_NEW;
+    journal->state = JOURNAL_READY;
+    if (in)
+        take(journal, copy, *in);
+    else
+        copy->stale = !copy->unreadable;
+    if (first && journal->archive->stream) {
         begin_life(journal);
         redate_begin(&journal->archive->redate);
     }
-    void (*loaded)(void *) = journal->loaded;
-    journal->loaded = NULL;
-    if (loaded)
-        loaded(journal->arg);
-    else
-        archive_check_gone(journal->archive);
+    if (all_known(journal))
+        settle(journal);
+    else if (!journal->settled && !timeout_active(&journal->settle))
+        timeout_start(&journal->settle, SETTLE_US);
 }
 
-static void on_read(void *arg, const struct file_result *result)
+bool journal_load(struct journal *journal, unsigned path, void (*loaded)(void *arg), void *arg)
 {
-    struct journal *journal = arg;
-    char path[HOUR_PATH], aside[HOUR_PATH];
-    journal_path(journal, path, "");
-    journal->unreadable = false;
-    if (result->err == 0) {
-        struct bytes in = buf_bytes(result->data);
-        journal_records_fini(&journal->records);
-        if (journal_head_parse(&in) == 0) {
-            take_file(journal, in);
-        } else if (in.length > 0) {
-            // Of another version, or damaged at its very beginning: kept for somebody to look at.
-            journal_path(journal, aside, ".bad");
-            log_error(journal->archive->log_name, "journal not understood, kept as %s", aside);
-            journal->archive->errors++;
-            (void)file_rename(journal->archive->place[0].disk->writes, path, aside, NULL, NULL);
-        }
-    } else if (result->err != ERR_NOT_FOUND) {
-        journal->unreadable = true;
-        journal->archive->errors++;
-        log_error(journal->archive->log_name, "journal not read errno=%d", result->os_error);
-        timeout_start(&journal->again, AGAIN_US);
-    }
-    finish_load(journal);
-}
-
-static bool read_file(struct journal *journal)
-{
-    char path[HOUR_PATH];
-    journal_path(journal, path, "");
-    if (!file_read_whole(journal->archive->place[0].disk->reads, path, JOURNAL_BYTES_MAX, on_read,
-                         journal))
+    struct journal_copy *copy = &journal->copy[path];
+    if (copy->state == COPY_READ && !copy->forgotten)
         return false;
-    begin(journal);
+    copy->loaded = loaded;
+    copy->arg = arg;
+    journal_copy_load(copy);
     return true;
-}
-
-void journal_load(struct journal *journal, void (*loaded)(void *arg), void *arg)
-{
-    journal->loaded = loaded;
-    journal->arg = arg;
-    if (journal->state == JOURNAL_LOADING)
-        return;
-    ENSURE(journal->state == JOURNAL_NEW);
-    journal->state = JOURNAL_LOADING;
-    if (!read_file(journal)) {
-        journal->state = JOURNAL_NEW;
-        timeout_start(&journal->again, US_PER_S);
-    }
 }
 
 void journal_load_cancel(struct journal *journal)
 {
-    journal->loaded = NULL;
-}
-
-static void on_again(void *arg)
-{
-    struct journal *journal = arg;
-    if (journal->state == JOURNAL_NEW)
-        journal_load(journal, journal->loaded, journal->arg);
-    else if (journal->unreadable && !journal->busy && !read_file(journal))
-        timeout_start(&journal->again, AGAIN_US);
-    else
-        schedule(journal);
+    for (unsigned i = 0; i < journal->archive->places; i++)
+        journal->copy[i].loaded = NULL;
 }
 
 // ---- writing -----------------------------------------------------------------------------------
 
-static void failed(struct journal *journal, int os_error)
+// It does not get the same as the others any more.
+static void leave_view(struct journal_copy *copy)
 {
-    file_close(&journal->file);
-    journal->stale = true;
-    journal->pending.count = journal->written = 0;
-    journal->archive->errors++;
-    if (!journal->said)
-        log_warn(journal->archive->log_name, "journal not written errno=%d", os_error);
-    journal->said = true;
-    if (journal->archive->stream)
-        timeout_start(&journal->again, AGAIN_US);
-    else
-        journal->stale = false; // nobody will come back to it
-    end(journal);
-    archive_check_gone(journal->archive);
-}
-
-static void done(struct journal *journal)
-{
-    journal->said = false;
-    end(journal);
-    archive_check_gone(journal->archive);
-}
-
-static void on_synced(void *arg, const struct file_result *result)
-{
-    struct journal *journal = arg;
-    journal->sync = false;
-    if (result->err != 0)
-        failed(journal, result->os_error);
-    else
-        done(journal);
-}
-
-static void on_appended(void *arg, const struct file_result *result)
-{
-    struct journal *journal = arg;
-    struct journal_list *pending = &journal->pending;
-    if (result->err != 0) {
-        failed(journal, result->os_error);
+    struct journal *journal = copy->journal;
+    unsigned bit = 1u << copy->path;
+    if (!(journal->members & bit))
         return;
-    }
-    journal->length += (uint64_t)result->value;
-    pending->count -= journal->written;
-    memmove(pending->item, pending->item + journal->written,
-            pending->count * sizeof *pending->item);
-    journal->written = 0;
-    done(journal);
+    journal->members &= ~bit;
+    if (journal->members)
+        journal_new_view(journal);
 }
 
-static void on_truncated(void *arg, const struct file_result *result)
+void journal_copy_failed(struct journal_copy *copy)
 {
-    struct journal *journal = arg;
-    if (result->err != 0)
-        failed(journal, result->os_error);
-    else
-        done(journal);
+    leave_view(copy);
 }
 
-static void on_open(void *arg, const struct file_result *result)
+void journal_forget(struct journal *journal, unsigned path)
 {
-    struct journal *journal = arg;
-    if (result->err != 0) {
-        failed(journal, result->os_error);
+    journal_copy_forget(&journal->copy[path]);
+    leave_view(&journal->copy[path]);
+}
+
+void journal_copy_whole(struct journal_copy *copy)
+{
+    struct journal *journal = copy->journal;
+    unsigned bit = 1u << copy->path;
+    if (journal->members & bit)
         return;
-    }
-    journal->file = result->file;
-    if ((uint64_t)result->value == journal->length) {
-        done(journal);
-    } else if ((uint64_t)result->value > journal->length &&
-               file_truncate(journal->file, journal->length, on_truncated, journal)) {
-        return; // a torn end
-    } else {
-        failed(journal, 0); // somebody has cut it
-    }
+    journal->members |= bit;
+    if (journal->archive->places > 1)
+        journal_new_view(journal);
 }
 
-static void on_replaced(void *arg, const struct file_result *result)
+static void keep_word(struct journal *journal, const struct journal_record *record)
 {
-    struct journal *journal = arg;
-    if (result->err == ERR_NOT_FOUND) { // the folder was taken away: made with the next append
-        journal->length = 0;
-        journal->stale = false;
-        failed(journal, result->os_error);
+    struct journal_list *words = &journal->words;
+    if (words->count == WORDS_MAX)
         return;
+    if (words->count == words->capacity) {
+        words->capacity = words->capacity ? words->capacity * 2 : 4;
+        words->item = mem_resize(words->item, words->capacity * sizeof *words->item);
     }
-    if (result->err != 0) {
-        failed(journal, result->os_error);
-        return;
-    }
-    done(journal);
-}
-
-static bool is_lasting(enum journal_kind kind)
-{
-    return kind != JOURNAL_MARK && kind != JOURNAL_CLOCK && kind != JOURNAL_FILE;
-}
-
-static struct file_op *append(struct journal *journal)
-{
-    struct writer out = {0};
-    struct chain chain = {0};
-    if (journal->length == 0) {
-        journal_head_write(&out);
-        journal_records_write(&out, &journal->records);
-        journal->stale = false;
-    }
-    for (unsigned i = 0; i < journal->pending.count; i++) {
-        if (journal->length > 0)
-            journal_record_write(&out, &journal->pending.item[i]);
-        journal->sync |= is_lasting(journal->pending.item[i].kind);
-    }
-    struct buf *buf = writer_take(&out);
-    chain_take(&chain, &buf);
-    journal->written = journal->pending.count;
-    struct file_op *op = file_append(journal->file, &chain, on_appended, journal);
-    chain_fini(&chain);
-    return op;
-}
-
-static struct file_op *replace(struct journal *journal)
-{
-    char path[HOUR_PATH];
-    struct writer out = {0};
-    struct chain chain = {0};
-    const struct hours *hours = &journal->archive->hours;
-    if (journal->archive->listed && hours->count > 0)
-        journal_forget_before(&journal->records, hours->hour[0].start_us);
-    journal_head_write(&out);
-    journal_records_write(&out, &journal->records);
-    struct buf *buf = writer_take(&out);
-    uint64_t length = buf->length;
-    chain_take(&chain, &buf);
-    journal_path(journal, path, "");
-    file_close(&journal->file);
-    struct file_op *op =
-        file_replace(journal->archive->place[0].disk->writes, path, &chain, on_replaced, journal);
-    chain_fini(&chain);
-    if (op) {
-        journal->stale = journal->sync = false;
-        journal->pending.count = 0;
-        journal->length = length;
-    }
-    return op;
-}
-
-static struct file_op *open_file(struct journal *journal)
-{
-    char path[HOUR_PATH];
-    journal_path(journal, path, "");
-    return file_open(journal->archive->place[0].disk->writes, path, O_WRONLY | O_CREAT, 0644,
-                     on_open, journal);
-}
-
-static bool has_spare(const struct journal *journal)
-{
-    uint64_t count = journal->length / JOURNAL_RECORD;
-    return count > 2 * (uint64_t)journal_records_count(&journal->records) + SPARE;
-}
-
-// Whether there is something to write, and somewhere.
-static bool is_due(const struct journal *journal)
-{
-    if (journal->busy || journal->state != JOURNAL_READY || journal->unreadable ||
-        timeout_active(&journal->again))
-        return false;
-    if (!journal->stale && journal->pending.count == 0 && !journal->sync)
-        return false;
-    bool asked_for = journal->length > 0 || journal->archive->hours.count > 0;
-    for (unsigned i = 0; i < journal->pending.count; i++)
-        asked_for |= is_lasting(journal->pending.item[i].kind);
-    return asked_for;
-}
-
-static void run(void *arg)
-{
-    struct journal *journal = arg;
-    struct file_op *op;
-    if (!is_due(journal)) {
-        erasure_go_on(journal->archive);
-        archive_check_gone(journal->archive);
-        return;
-    }
-    if (disk_is_away(journal->archive->place[0].disk))
-        op = NULL; // what is there now is not its disk
-    else if (journal->length > 0 && (journal->stale || has_spare(journal)))
-        op = replace(journal);
-    else if (!journal->file)
-        op = open_file(journal);
-    else if (journal->pending.count > 0 || journal->stale)
-        op = append(journal);
-    else
-        op = file_sync(journal->file, on_synced, journal);
-    if (op)
-        begin(journal);
-    else
-        timeout_start(&journal->again, US_PER_S); // the queue is full, or the disk away
+    words->item[words->count++] = *record;
 }
 
 int journal_add(struct journal *journal, const struct journal_record *record)
@@ -423,29 +270,43 @@ int journal_add(struct journal *journal, const struct journal_record *record)
     int err = journal_apply(&journal->records, record);
     if (err != 0)
         return err;
-    pend(journal, record);
-    if (journal->state == JOURNAL_READY)
-        schedule(journal);
+    journal->asked |= journal_record_lasts(record);
+    if (!journal->settled)
+        keep_word(journal, record);
+    for (unsigned i = 0; journal->settled && i < journal->archive->places; i++) {
+        journal_copy_pend(&journal->copy[i], record);
+        journal_copy_schedule(&journal->copy[i]);
+    }
     return 0;
+}
+
+void journal_sync(struct journal *journal)
+{
+    for (unsigned i = 0; i < journal->archive->places; i++)
+        journal->copy[i].sync = true;
 }
 
 void journal_flush(struct journal *journal)
 {
-    if (!journal->unreadable)
-        timeout_stop(&journal->again);
-    loop_defer_cancel(journal->archive->owner->loop, &journal->run);
-    run(journal);
+    settle(journal);
+    for (unsigned i = 0; i < journal->archive->places; i++)
+        journal_copy_flush(&journal->copy[i]);
 }
 
 bool journal_safe(const struct journal *journal)
 {
-    return journal->state == JOURNAL_READY && !journal->unreadable && !journal->stale &&
-           !journal->busy && journal->pending.count == 0 && !journal->sync;
+    bool safe = false;
+    for (unsigned i = 0; journal->settled && i < journal->archive->places; i++)
+        safe |= journal_copy_safe(&journal->copy[i]);
+    return safe;
 }
 
 bool journal_idle(const struct journal *journal)
 {
-    return !journal->busy && !is_due(journal);
+    bool idle = true;
+    for (unsigned i = 0; i < journal->archive->places; i++)
+        idle &= journal_copy_idle(&journal->copy[i]);
+    return idle;
 }
 
 // ---- what is said ------------------------------------------------------------------------------

@@ -25,15 +25,67 @@ static bool record_take(struct bytes *in, struct bytes *out, bool *right)
     return true;
 }
 
-int journal_head_parse(struct bytes *in)
+bool journal_record_lasts(const struct journal_record *record)
 {
+    return record->kind != JOURNAL_MARK && record->kind != JOURNAL_CLOCK &&
+           record->kind != JOURNAL_FILE;
+}
+
+// ---- the head ----------------------------------------------------------------------------------
+
+void journal_head_know(struct journal_head *head, uint32_t view)
+{
+    unsigned at = 0;
+    if (!view)
+        return;
+    while (at < JOURNAL_VIEWS_BEFORE - 1 && head->before[at] != view)
+        at++;
+    memmove(head->before + 1, head->before, at * sizeof head->before[0]);
+    head->before[0] = view;
+}
+
+static bool is_before(const struct journal_head *head, uint32_t view)
+{
+    for (unsigned i = 0; i < JOURNAL_VIEWS_BEFORE; i++)
+        if (head->before[i] == view)
+            return true;
+    return false;
+}
+
+void journal_head_next(struct journal_head *head, uint32_t view, unsigned members)
+{
+    journal_head_know(head, head->view);
+    while (view == 0 || is_before(head, view))
+        view++;
+    head->view = view;
+    head->members = (uint8_t)members;
+}
+
+bool journal_head_covers(const struct journal_head *head, uint64_t length,
+                         const struct journal_head *other, uint64_t other_length)
+{
+    if (!other->view)
+        return other_length == 0;
+    if (head->view == other->view)
+        return length >= other_length;
+    return is_before(head, other->view);
+}
+
+int journal_head_parse(struct bytes *in, struct journal_head *out)
+{
+    *out = (struct journal_head){0};
     struct bytes rest = *in, record;
     uint32_t magic;
     uint16_t version, size;
     bool right;
     if (!record_take(&rest, &record, &right) || !right || !bytes_read_u32(&record, &magic) ||
         !bytes_read_u16(&record, &version) || !bytes_read_u16(&record, &size) || magic != MAGIC ||
-        version != VERSION || size != JOURNAL_RECORD)
+        version != VERSION || size != JOURNAL_RECORD || !bytes_read_u32(&record, &out->view))
+        return ERR_INVALID;
+    for (unsigned i = 0; i < JOURNAL_VIEWS_BEFORE; i++)
+        if (!bytes_read_u32(&record, &out->before[i]))
+            return ERR_INVALID;
+    if (!bytes_read_u8(&record, &out->members))
         return ERR_INVALID;
     *in = rest;
     return 0;
@@ -137,12 +189,16 @@ static void checksum_write(struct writer *out, size_t from)
     writer_u32(out, crc32c(0, out->buf->data + from, JOURNAL_RECORD - 4));
 }
 
-void journal_head_write(struct writer *out)
+void journal_head_write(struct writer *out, const struct journal_head *head)
 {
     size_t from = writer_length(out);
     writer_u32(out, MAGIC);
     writer_u16(out, VERSION);
     writer_u16(out, JOURNAL_RECORD);
+    writer_u32(out, head->view);
+    for (unsigned i = 0; i < JOURNAL_VIEWS_BEFORE; i++)
+        writer_u32(out, head->before[i]);
+    writer_u8(out, head->members);
     checksum_write(out, from);
 }
 

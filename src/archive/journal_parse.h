@@ -43,13 +43,31 @@ struct journal_record {
     uint64_t boot;
 };
 
+// Whether it is to be safe at once, and kept although nothing is recorded.
+bool journal_record_lasts(const struct journal_record *record);
+
+// Of which journals on several paths this one is (journal.c). A view is a number, 0: none.
+enum { JOURNAL_VIEWS_BEFORE = 7 };
+struct journal_head {
+    uint32_t view;
+    uint32_t before[JOURNAL_VIEWS_BEFORE]; // all of which is in it, the last one first
+    uint8_t members;                       // paths that had it
+};
+// Another view, after this one and those before it; view: any number that nobody else has, such as
+// a random one.
+void journal_head_next(struct journal_head *head, uint32_t view, unsigned members);
+void journal_head_know(struct journal_head *head, uint32_t view); // as one before
+// Whether a file of so many bytes has all that the other has.
+bool journal_head_covers(const struct journal_head *head, uint64_t length,
+                         const struct journal_head *other, uint64_t other_length);
+
 // Foreign bytes. Of the head: 0, or ERR_INVALID when it is none of this version.
-MUST_USE int journal_head_parse(struct bytes *in);
+MUST_USE int journal_head_parse(struct bytes *in, struct journal_head *out);
 // The next record that counts, passing over those that do not (damaged, of another kind): 0, or
 // ERR_NOT_FOUND at the end. *skipped grows by what was passed over and was not just of another
 // kind.
 MUST_USE int journal_record_parse(struct bytes *in, struct journal_record *out, unsigned *skipped);
-void journal_head_write(struct writer *out);
+void journal_head_write(struct writer *out, const struct journal_head *head);
 void journal_record_write(struct writer *out, const struct journal_record *record);
 
 #endif

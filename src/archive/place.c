@@ -50,9 +50,7 @@ void place_open(struct place *place)
         archive_place_changed(place->archive, place, 0);
         return;
     }
-    // The journal lies beside the first one's years.
-    if (place->number == 0 && place->archive->journal.state != JOURNAL_READY) {
-        journal_load(&place->archive->journal, on_journal, place);
+    if (journal_load(&place->archive->journal, place->number, on_journal, place)) {
         disk_watch(place->disk);
         return;
     }
@@ -70,6 +68,7 @@ void place_forget(struct place *place)
     struct archive *archive = place->archive;
     tree_forget(&place->tree);
     erasure_forget(archive, place->number, NULL);
+    journal_forget(&archive->journal, place->number);
     for (unsigned i = 0; i < archive->hours.count; i++)
         if (archive->hours.hour[i].disk == place->number)
             opened_drop(archive, hour_name_of(&archive->hours.hour[i]));

@@ -77,7 +77,7 @@ static void set_clock(struct redate *redate, int64_t base_us)
     redate->base_us = base_us;
     redate->moved = 0;
     if (journal->records.files.count > 0)
-        journal->sync = true; // another boot may have to go on with it
+        journal_sync(journal); // another boot may have to go on with it
     (void)(journal_add(journal, &clock) == 0);
     redate_wake(redate);
 }

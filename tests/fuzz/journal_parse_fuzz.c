@@ -12,12 +12,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static struct journal_head head;
+
 static void take(struct bytes in, struct journal_records *records)
 {
+    size_t size = in.length;
     struct journal_record record;
     unsigned skipped = 0;
-    if (journal_head_parse(&in) != 0)
+    if (journal_head_parse(&in, &head) != 0)
         return;
+    struct journal_head next = head;
+    journal_head_next(&next, 0, 2);
+    ENSURE(next.view != head.view && (!head.view || journal_head_covers(&next, 0, &head, size)));
     while (journal_record_parse(&in, &record, &skipped) == 0)
         (void)(journal_apply(records, &record) == 0);
     ENSURE(in.length == 0);
@@ -65,7 +71,7 @@ static void check(const struct journal_records *records)
 static struct buf *write(const struct journal_records *records)
 {
     struct writer out = {0};
-    journal_head_write(&out);
+    journal_head_write(&out, &head);
     journal_records_write(&out, records);
     return writer_take(&out);
 }

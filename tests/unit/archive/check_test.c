@@ -134,7 +134,7 @@ static void write_summary(struct summary_file *file, unsigned files)
 static void write_journal(void)
 {
     struct writer out = {0};
-    journal_head_write(&out);
+    journal_head_write(&out, &(struct journal_head){0});
     for (unsigned i = 0; i < 4; i++) {
         struct journal_record record = {.kind = JOURNAL_LOCK,
                                         .from_us = SCAN_START_US + i * 10 * US_PER_S,

@@ -227,13 +227,13 @@ static void journal_unreadable_stops_nothing(void **state)
     file_faults_fail(FAULT_READ, 1, false, EIO);
     room_attach();
     room_settle();
-    assert_true(room_archive()->journal.unreadable);
+    assert_true(room_archive()->journal.copy[0].unreadable);
     room_reconnect(US_PER_S);
     room_record(3);
     room_lose();
     int64_t lost_us = room_archive()->recorder.taken_end_us;
     room_wait(15 * US_PER_S);
-    assert_false(room_archive()->journal.unreadable);
+    assert_false(room_archive()->journal.copy[0].unreadable);
     assert_remembered();
     again();
     assert_remembered();
