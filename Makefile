@@ -149,14 +149,14 @@ corpus: $(FUZZ_BIN)
 tidy:
 	@python3 tests/tidy/run.py
 
-e2e: $(B)/sluice deps
+e2e: $(B)/sluice $(B)/tests/bench/archive_make deps
 	@python3 tests/e2e/run.py --binary $(B)/sluice $(T)
 
 # Installs what is missing, builds and runs everything. The last line counts passed, failed, skipped.
 check: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) check-built
 .PHONY: check-built
-check-built: all $(UNIT_BIN) $(FUZZ_BIN) $(B)/tests/sim/archive_sim
+check-built: all $(B)/tests/bench/archive_make $(UNIT_BIN) $(FUZZ_BIN) $(B)/tests/sim/archive_sim
 	@python3 tests/support/check.py --build $(B)
 
 san: deps

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Makes an archive as the server leaves it, for the figures of tests/bench/archive.py:
 //
-//   archive_make PATH STREAMS DAYS END_UTC [crash]
+//   archive_make PATH STREAMS DAYS END_UTC [crash] [hours=N] [pictures=N] [bytes=N]
 //
 // Hour files of 4 s segments up to END_UTC (seconds), with their indexes, of streams s0 to
-// s(STREAMS - 1). Synthetic is: a segment is one chunk of two pictures of 100 bytes; every stream
-// but s0 has hard links to the files of s0. With "crash" each stream's newest file is its own, its
-// index has no end, and its last chunk is torn.
+// s(STREAMS - 1). Synthetic is: a segment is one chunk of two pictures (or `pictures`) of 100
+// `bytes`, the first a key frame; every stream but s0 has hard links to the files of s0. With
+// "crash" each stream's newest file is its own, its index has no end, and its last chunk is torn.
+// With "hours" there are so many, and not whole days.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,9 @@
 #include "media/h264.h"
 #include "media/timebase.h"
 
-enum { HOUR_S = 3600, SEGMENT_S = 4, PICTURES = 2, PICTURE_BYTES = 100 };
+enum { HOUR_S = 3600, SEGMENT_S = 4, PICTURES_MOST = 400 };
+
+static unsigned pictures = 2, picture_bytes = 100;
 
 static struct tracks *make_tracks(void)
 {
@@ -47,25 +50,26 @@ static void add_segment(struct tracks *tracks, int64_t second, struct index *ind
         .duration_us = SEGMENT_S * US_PER_S,
         .generation = tracks->generation,
     };
-    struct frame *frames[PICTURES];
+    struct frame *frames[PICTURES_MOST];
     uint32_t timescale = tracks->track[0].timescale;
-    for (unsigned i = 0; i < PICTURES; i++) {
-        struct buf *buf = buf_new(PICTURE_BYTES);
-        memset(buf->data, (int)(second + i), PICTURE_BYTES);
-        buf->length = PICTURE_BYTES;
+    for (unsigned i = 0; i < pictures; i++) {
+        struct buf *buf = buf_new(picture_bytes);
+        memset(buf->data, (int)(second + i), picture_bytes);
+        buf->length = picture_bytes;
         frames[i] = frame_new(0, &buf);
-        frames[i]->dts = (second + i * SEGMENT_S / PICTURES) * (int64_t)timescale;
-        frames[i]->duration = SEGMENT_S / PICTURES * timescale;
+        frames[i]->dts =
+            second * (int64_t)timescale + (int64_t)i * SEGMENT_S * timescale / pictures;
+        frames[i]->duration = (uint32_t)((uint64_t)SEGMENT_S * timescale / pictures);
         frames[i]->flags = i ? 0 : FRAME_KEY;
     }
     struct chain chain = {0};
-    cmaf_chunk_write(tracks, frames, PICTURES, &info, 0, &chain);
+    cmaf_chunk_write(tracks, frames, pictures, &info, 0, &chain);
     struct index_entry entry = {
         .number = info.number,
         .utc_start_us = info.utc_start_us,
         .offset = writer_length(out),
         .bytes = (uint32_t)chain.bytes,
-        .head_bytes = (uint32_t)chain.bytes - PICTURES * PICTURE_BYTES,
+        .head_bytes = (uint32_t)chain.bytes - pictures * picture_bytes,
         .duration_us = (uint32_t)info.duration_us,
         .parts = 1,
     };
@@ -75,7 +79,7 @@ static void add_segment(struct tracks *tracks, int64_t second, struct index *ind
     }
     ENSURE(index_add(index, &entry));
     chain_fini(&chain);
-    for (unsigned i = 0; i < PICTURES; i++)
+    for (unsigned i = 0; i < pictures; i++)
         frame_unref(&frames[i]);
 }
 
@@ -122,7 +126,7 @@ static void make_hour(struct tracks *tracks, const char *folder, int64_t second,
     index_write(&entries, index);
     file_paths(folder, second, mp4, idx);
     make_folders(mp4);
-    put(mp4, &media, torn ? PICTURE_BYTES / 2 : 0);
+    put(mp4, &media, torn ? picture_bytes / 2 : 0);
     put(idx, &entries, 0);
     writer_fini(&media);
     writer_fini(&entries);
@@ -146,8 +150,21 @@ int main(int argc, char **argv)
     if (argc < 5)
         return 2;
     int64_t streams = atoll(argv[2]), hours = atoll(argv[3]) * 24;
+    bool crash = false;
+    for (int i = 5; i < argc; i++) {
+        int64_t number = strchr(argv[i], '=') ? atoll(strchr(argv[i], '=') + 1) : 0;
+        if (strcmp(argv[i], "crash") == 0)
+            crash = true;
+        else if (text_starts(argv[i], "hours="))
+            hours = number;
+        else if (text_starts(argv[i], "pictures=") && number > 0 && number <= PICTURES_MOST)
+            pictures = (unsigned)number;
+        else if (text_starts(argv[i], "bytes=") && number > 4)
+            picture_bytes = (unsigned)number;
+        else
+            return 2;
+    }
     int64_t end = atoll(argv[4]) / HOUR_S * HOUR_S, begin = end - hours * HOUR_S;
-    bool crash = argc > 5 && strcmp(argv[5], "crash") == 0;
     struct tracks *tracks = make_tracks();
     char first[HOUR_PATH - 64], folder[HOUR_PATH - 64];
     (void)text_format(first, sizeof first, "%s/s0", argv[1]);

@@ -23,8 +23,7 @@ static const struct http_route routes[] = {
 
 static int init(const struct protocol_env *env)
 {
-    (void)env;
-    mp4_export_init();
+    mp4_export_init(env);
     return 0;
 }
 

@@ -8,16 +8,16 @@
 //
 // 1. One operation at a time is under way: of history, or of the disk. One of the disk is never
 //    cancelled: a job that ended meanwhile lives until it is done, and cleans up then.
-// 2. The file is NAME.part, made with O_EXCL, until it is whole; its name is given with
-//    RENAME_NOREPLACE. Nothing is ever overwritten; what is not whole is removed.
+// 2. The file is NAME.part, made with O_EXCL, until it is whole. Nothing is ever overwritten; what
+//    is not whole is removed, what a server that was killed has left by the next one (sweep).
 // 3. Names stay below env->export_path; without that nothing is written at all. Who may begin, see
 //    and end jobs: http_may_change.
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -26,6 +26,8 @@
 #include "base/text.h"
 #include "http/http.h"
 #include "io/file.h"
+#include "io/timeout.h"
+#include "mp4_export_disk.h"
 #include "mp4_layout.h"
 #include "mp4_priv.h"
 #include "stream/protocol.h"
@@ -35,6 +37,7 @@ enum {
     RUNNING_MOST = 4, // more would only wait for the same disk
     KEPT_MOST = 100,  // jobs that are over, for who asks later
     PATH_MOST = 1024,
+    PIECE_BYTES = 1 << 20, // of the tables, written at a time
 };
 #define STREAMS "streamer/api/v3/streams/"
 #define JOBS "/streamer/api/v3/dvr_export_jobs"
@@ -64,7 +67,18 @@ struct job {
 static struct list jobs;
 static uint64_t next_id;
 static unsigned running;
-static struct file_queue *queue; // NULL before the first job
+static struct file_queue *queue; // one thread: all in the order of submission; NULL at first
+
+// The folder that was swept last. It is touched by the worker from when it is submitted until it
+// is done.
+static struct sweep {
+    const struct protocol_env *env;
+    struct timeout soon; // after the start, when the configuration is known
+    char folder[PATH_MOST];
+    int lock; // descriptor, -1: none
+    int old;  // lock of the folder before, to be closed
+    bool under_way;
+} sweep = {.lock = -1, .old = -1};
 
 static bool is_over(const struct job *job)
 {
@@ -131,7 +145,17 @@ static void job_end(struct job *job, enum job_state state, const char *why)
 
 static const char *disk_says(const struct file_result *result)
 {
-    return result->os_error == ENOSPC ? "the disk is full" : err_name(result->err);
+    switch (result->os_error) {
+    case 0:
+        return err_name(result->err);
+    case ENOSPC:
+    case EDQUOT:
+        return "the disk is full";
+    default: {
+        const char *text = strerrordesc_np(result->os_error);
+        return text ? text : err_name(result->err);
+    }
+    }
 }
 
 // ---- saving ------------------------------------------------------------------------------------
@@ -140,9 +164,7 @@ static const char *disk_says(const struct file_result *result)
 static int64_t name_it(void *arg)
 {
     const struct job *job = arg;
-    if (renameat2(AT_FDCWD, job->part, AT_FDCWD, job->path, RENAME_NOREPLACE) == 0)
-        return 0;
-    return errno == EEXIST ? ERR_EXISTS : ERR_IO;
+    return export_name_now(job->part, job->path);
 }
 
 static void on_named(void *arg, const struct file_result *result)
@@ -270,7 +292,7 @@ static void go_on(struct job *job)
         ask_segment(job, segment);
         return;
     }
-    chain_add_copy(&bytes, head.data, head.length);
+    chain_add_copy(&bytes, head.data, head.length < PIECE_BYTES ? head.length : PIECE_BYTES);
     append(job, &bytes);
 }
 
@@ -295,6 +317,26 @@ static void on_opened(void *arg, const struct file_result *result)
 
 // ---- tables ------------------------------------------------------------------------------------
 
+// How much room there is: data has the bytes in all and those free.
+static void on_room(void *arg, const struct file_result *result)
+{
+    struct job *job = arg;
+    uint64_t bytes[3] = {0};
+    bool known = result->err == 0 && result->data && result->data->length >= sizeof bytes;
+    if (known)
+        memcpy(bytes, result->data->data, sizeof bytes);
+    if (op_done(job))
+        return;
+    if (known && bytes[1] < job->length) {
+        job_end(job, JOB_FAILED, "there is not enough room on the disk");
+        return;
+    }
+    job->op =
+        file_open(queue, job->part, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644, on_opened, job);
+    if (!job->op)
+        job_end(job, JOB_FAILED, "the disk is too slow");
+}
+
 static void on_heads_end(void *arg, int err)
 {
     struct job *job = arg;
@@ -310,8 +352,7 @@ static void on_heads_end(void *arg, int err)
     job->state = JOB_WRITING;
     job->length = mp4_file_length(job->layout.file);
     job->reading_segment = -1;
-    job->op =
-        file_open(queue, job->part, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644, on_opened, job);
+    job->op = file_disk_usage(queue, job->env->export_path, on_room, job);
     if (!job->op)
         job_end(job, JOB_FAILED, "the disk is too slow");
 }
@@ -353,22 +394,48 @@ static void on_looked(void *arg, const struct file_result *result)
                                 &heads_events, job);
 }
 
-// ---- asking ------------------------------------------------------------------------------------
+// ---- what was left -----------------------------------------------------------------------------
 
-// Letters, digits, ".", "-", "_"; parts between single slashes, none of which begins with a dot.
-static bool name_is_good(const char *name)
+// In a worker.
+static int64_t sweep_it(void *arg)
 {
-    size_t length = strlen(name);
-    for (size_t i = 0; i < length; i++) {
-        bool begins = i == 0 || name[i - 1] == '/';
-        if (name[i] == '/' ? begins : !isalnum((unsigned char)name[i]) && !strchr("-_.", name[i]))
-            return false;
-        if (begins && name[i] == '.')
-            return false;
-    }
-    return length > 4 && length < 256 && strcmp(name + length - 4, ".mp4") == 0 &&
-           name[length - 5] != '/';
+    (void)arg;
+    if (sweep.old >= 0)
+        (void)close(sweep.old); // another server may export there now
+    sweep.old = -1;
+    return export_sweep_now(sweep.folder, &sweep.lock);
 }
+
+static void on_swept(void *arg, const struct file_result *result)
+{
+    (void)arg;
+    sweep.under_way = false;
+    if (result->err == 0 && result->value > 0)
+        log_warn("export", "removed=%lld folder=%s detail=\"files of exports that were cut off\"",
+                 (long long)result->value, sweep.folder);
+    else if (result->err == ERR_NOT_FOUND || result->err == ERR_IO)
+        sweep.folder[0] = 0; // again with the next job, which makes the folder
+}
+
+// Once for each export_path, before anything is written there.
+static void sweep_when_new(const struct protocol_env *env)
+{
+    if (sweep.under_way || !env->export_path[0] || strcmp(sweep.folder, env->export_path) == 0 ||
+        !text_copy(sweep.folder, sizeof sweep.folder, env->export_path))
+        return;
+    if (!queue)
+        queue = file_queue_new(env->loop, "export", 1);
+    sweep.old = sweep.lock;
+    sweep.lock = -1;
+    sweep.under_way = file_run(queue, sweep_it, NULL, on_swept, NULL) != NULL;
+}
+
+static void on_soon(void *arg)
+{
+    sweep_when_new(arg);
+}
+
+// ---- asking ------------------------------------------------------------------------------------
 
 static const char *state_name(enum job_state state)
 {
@@ -420,7 +487,7 @@ static void begin(const struct protocol_env *env, struct http_request *request, 
         http_respond_error(request, 404, found ? "this stream has no archive" : "no such stream");
         return;
     }
-    if (!name_is_good(name)) {
+    if (!export_name_is_good(name)) {
         http_respond_error(request, 400,
                            "expected a file name of letters, digits, '.', '-', '_' and '/' that "
                            "ends in .mp4");
@@ -450,6 +517,8 @@ static void begin(const struct protocol_env *env, struct http_request *request, 
     }
     if (!queue)
         queue = file_queue_new(env->loop, "export", 1);
+    (void)file_make_folders(queue, env->export_path, NULL, NULL);
+    sweep_when_new(env);
     job->id = ++next_id;
     job->name = job->path + strlen(env->export_path) + 1;
     job->wanted = *wanted;
@@ -593,9 +662,11 @@ void mp4_handle_job_delete(void *arg, struct http_request *request)
     http_respond(request, 204, NULL, &none);
 }
 
-void mp4_export_init(void)
+void mp4_export_init(const struct protocol_env *env)
 {
     list_init(&jobs);
+    timeout_init(&sweep.soon, env->loop, on_soon, (void *)env);
+    timeout_start(&sweep.soon, US_PER_S);
 }
 
 void mp4_export_fini(void)
@@ -606,10 +677,16 @@ void mp4_export_fini(void)
         job_end(job, JOB_CANCELLED, NULL);
         job_forget(job);
     }
+    timeout_stop(&sweep.soon);
     if (queue) {
         // What a disk that hangs still holds is lost with its memory.
         (void)file_queue_flush(queue, US_PER_S);
         file_queue_free(&queue);
+    }
+    if (!sweep.under_way) { // else it hangs in the worker
+        if (sweep.lock >= 0)
+            (void)close(sweep.lock);
+        sweep = (struct sweep){.lock = -1, .old = -1};
     }
     running = 0;
 }

@@ -20,6 +20,9 @@
 #include "stream/stream.h"
 #include "stream/viewer.h"
 
+// Of the tables, given at a time: those of hours have many megabytes.
+enum { PIECE_BYTES = 256 << 10 };
+
 struct download {
     const struct protocol_env *env;
     struct http_request *request;
@@ -90,6 +93,7 @@ static void give(struct download *download)
         }
         uint64_t left = download->end - download->at;
         size_t piece = head.length < left ? head.length : left;
+        piece = piece < PIECE_BYTES ? piece : PIECE_BYTES;
         struct chain bytes = {0};
         chain_add_copy(&bytes, head.data, piece);
         download->at += piece;

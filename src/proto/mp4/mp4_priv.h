@@ -14,7 +14,8 @@ void mp4_handle_jobs(void *arg, struct http_request *request);
 void mp4_handle_job(void *arg, struct http_request *request);
 void mp4_handle_job_delete(void *arg, struct http_request *request);
 
-void mp4_export_init(void);
+struct protocol_env;
+void mp4_export_init(const struct protocol_env *env);
 // Cancels what is under way.
 void mp4_export_fini(void);
 

@@ -31,7 +31,7 @@ enum { WAIT_MS = 5 };
 
 static const char *folder, *control;
 static atomic_int met;
-static atomic_long version; // inode of CONTROL
+static atomic_long version; // of CONTROL: when it was written, as inodes are used again
 
 static void wait_ms(long ms)
 {
@@ -48,9 +48,10 @@ static int look(const char *what, long *slow_ms)
     struct stat at;
     if (!in)
         return 0;
-    if (fstat(fileno(in), &at) == 0 && (long)at.st_ino != version) {
-        version = (long)at.st_ino;
-        met = 0;
+    if (fstat(fileno(in), &at) == 0) {
+        long written = at.st_mtim.tv_sec * 1000000000L + at.st_mtim.tv_nsec;
+        if (atomic_exchange(&version, written) != written)
+            met = 0;
     }
     while (result == 0 && fgets(line, sizeof line, in)) {
         int used = 0, more = 0;

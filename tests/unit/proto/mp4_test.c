@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "web_fixture.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -453,6 +454,11 @@ static void mp4_export_is_the_file_that_would_be_downloaded(void **state)
     char path[128];
     open_exports(&web, &folder);
     web_record(&web, 10, 4);
+    // Left by a server that was killed.
+    assert_int_equal(mkdir(temp_path(&folder, "new"), 0755), 0);
+    FILE *left = fopen(temp_path(&folder, "new/one.mp4.part"), "w");
+    assert_non_null(left);
+    fclose(left);
     post_export(&web, PAST_S + 3, "new/one.mp4", 200);
     assert_non_null(strstr(web.client.body, "\"id\":1"));
     http_client_close(&web.client); // it goes on without its client
