@@ -453,6 +453,5 @@ int mp4_file_finish(struct mp4_file *file)
         return ERR_NOT_FOUND;
     if (file->is_lapse)
         lapse_finish(file);
-    mp4_file_lay_out(file);
-    return 0;
+    return mp4_file_lay_out(file);
 }

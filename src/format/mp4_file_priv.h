@@ -46,7 +46,7 @@ struct mp4_file {
     struct chain head;
 };
 
-// Makes file->head of the finished samples.
-void mp4_file_lay_out(struct mp4_file *file);
+// Makes file->head of the finished samples. ERR_NOT_FOUND: none of them is shown in the range.
+MUST_USE int mp4_file_lay_out(struct mp4_file *file);
 
 #endif

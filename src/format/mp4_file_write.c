@@ -131,8 +131,14 @@ static uint64_t moov_write(struct mp4_file *file, uint64_t base, uint32_t moov_s
     return total;
 }
 
-void mp4_file_lay_out(struct mp4_file *file)
+int mp4_file_lay_out(struct mp4_file *file)
 {
+    struct shown shown = shown_range(file);
+    bool any = false;
+    for (unsigned i = 0; i < file->tracks.count; i++)
+        any |= is_shown(file->tracks.track[i], &shown);
+    if (!any)
+        return ERR_NOT_FOUND;
     for (unsigned i = 0; i < file->tracks.count; i++)
         if (file->tracks.track[i]->stbl.samples)
             mp4_stbl_finish(&file->tracks.track[i]->stbl);
@@ -149,6 +155,7 @@ void mp4_file_lay_out(struct mp4_file *file)
     struct buf *small = writer_take(&mdat);
     chain_take(&file->head, &small);
     ENSURE(file->head.bytes == base);
+    return 0;
 }
 
 const struct chain *mp4_file_head(const struct mp4_file *file)

@@ -12,6 +12,7 @@ import time
 import node
 from fault_disk import FaultDisk, SmallDisk
 from node import Node, probe, wait_for
+from sei import stamps
 
 JOBS = "/streamer/api/v3/dvr_export_jobs"
 HOURS = 6
@@ -158,3 +159,77 @@ def test_export_while_the_disk_hangs_delays_nobody_and_a_killed_one_is_cleaned_u
         wait_for(lambda: job(server, number)["bytes"] > 0, 10, "it is written")
         assert server.stop() == 0
         assert files(disk.below) == ["day/hung.mp4"]
+
+
+def pictures(body):
+    """What archive_make filled each picture of a file with: the second it is of, modulo 256."""
+    data = body[body.rindex(b"mdat") + 4:]
+    assert len(data) % 300 == 0, len(data)
+    return [data[at] for at in range(0, len(data), 300) if len(set(data[at:at + 300])) == 1]
+
+
+def test_pictures_and_time_lapses_over_an_hour_boundary_and_a_hole_are_exact():
+    server, begin = exporter()
+    hour, lost = begin + 3600, begin + 2 * 3600  # a boundary; an hour that is deleted
+    server.get(f"/streamer/api/v3/streams/s0/dvr/ranges?from={lost}&duration=3600", method="DELETE", check=204)
+    after = lost + 3600
+
+    def seen_at(second):
+        """The second of the key frame that a preview shows; each 4 s there is one."""
+        answer = server.get(f"/s0/{second}-preview.mp4")
+        if answer.status != 200:
+            return answer.status
+        told = int(answer.headers["x-thumbnail-utc"])
+        assert pictures(answer.body) == [told % 256], (told, pictures(answer.body))
+        return told
+    wanted = {hour - 1: hour - 4, hour: hour, hour + 3: hour, hour + 4: hour + 4, lost - 1: lost - 4,
+              # In the hole: what comes within 10 s, else nothing.
+              lost: 404, lost + 1: 404, after - 11: 404, after - 9: after, after: after, begin: begin,
+              begin + HOURS * 3600 - 1: begin + HOURS * 3600 - 4, begin + HOURS * 3600: 404}
+    assert {second: seen_at(second) for second in wanted} == wanted
+    for middle, left in ((hour, 0), (lost, 3600)):
+        # 20 s before and behind, without what is not there.
+        length = 40 + left
+        keys = [*range(middle - 20, middle, 4), *range(middle + left, middle + left + 20, 4)]
+        for what, lasts in (("timelapse", 10 / 25), ("timelapse=5", 5)):
+            answer = server.get(f"/s0/archive-{middle - 20}-{length}.mp4?{what}", check=200)
+            assert pictures(answer.body) == [key % 256 for key in keys], (what, pictures(answer.body))
+            path = os.path.join(server.folder, "lapse.mp4")
+            with open(path, "wb") as out:
+                out.write(answer.body)
+            found = probe(path, "stream=nb_frames:format=duration", extra=["-probesize", "1000"])
+            assert found["streams"][0]["nb_frames"] == "10", found
+            assert abs(float(found["format"]["duration"]) - lasts) < 0.001, found
+        # All of it: every picture once.
+        body = server.get(f"/s0/archive-{middle - 20}-{length}.mp4", check=200).body
+        assert pictures(body) == [(key + i) % 256 for key in keys for i in range(100)], len(pictures(body))
+    # A window that begins and ends between key frames, across the boundary: from 1 s before it to 2 s
+    # behind it, with the pictures from the key frame before on.
+    body = server.get(f"/s0/archive-{hour - 1}-3.mp4", check=200).body
+    assert len(pictures(body)) >= 4 * 25 + 2 * 25
+    path = os.path.join(server.folder, "cut.mp4")
+    with open(path, "wb") as out:
+        out.write(body)
+    found = probe(path, "format=duration", extra=["-probesize", "1000"])
+    assert abs(float(found["format"]["duration"]) - 3) < 0.001, found
+
+
+def test_live_picture_is_the_newest_key_frame():
+    server = Node("http @PORT@;\nstream main { input fake://fake gop=4; }\n"
+                  "stream asleep { input fake://fake gop=1; static false; }\n")
+    wait_for(lambda: server.running("main"), 10, "it runs")
+    seen = set()
+
+    def look():
+        answer = server.get("/main/preview.mp4", check=200)
+        stamp = list(stamps(answer.body))
+        assert len(stamp) == 1 and int(answer.headers["x-thumbnail-utc"]) == stamp[0][1] // 10**6, stamp
+        age = time.time() - stamp[0][1] / 1e6
+        assert answer.first_byte_s < 1 and -0.2 < age < 4 + 1, (answer.first_byte_s, age)
+        seen.add(stamp[0][1])
+        return len(seen) >= 3
+    wait_for(look, 20, "three key frames")
+    times = sorted(seen)
+    assert all(abs(b - a - 4e6) < 1e5 for a, b in zip(times, times[1:])), times  # none is left out
+    # One that sleeps is woken.
+    assert len(list(stamps(server.get("/asleep/preview.mp4", check=200).body))) == 1

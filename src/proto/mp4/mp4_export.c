@@ -390,8 +390,8 @@ static void on_looked(void *arg, const struct file_result *result)
                 result->err ? "a file of this name is there" : "the archive is gone");
         return;
     }
-    job->reading = history_read(history, job->wanted.from_us, job->wanted.to_us, HISTORY_HEADS,
-                                &heads_events, job);
+    job->reading = history_read(history, mp4_wanted_read_from(&job->wanted), job->wanted.to_us,
+                                HISTORY_HEADS, &heads_events, job);
 }
 
 // ---- what was left -----------------------------------------------------------------------------

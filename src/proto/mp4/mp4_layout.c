@@ -6,6 +6,11 @@
 #include "base/text.h"
 #include "http/http.h"
 
+int64_t mp4_wanted_read_from(const struct mp4_wanted *wanted)
+{
+    return wanted->from_us > US_PER_S ? wanted->from_us - US_PER_S : 0;
+}
+
 void mp4_layout_init(struct mp4_layout *layout, const struct mp4_wanted *wanted)
 {
     *layout = (struct mp4_layout){0};

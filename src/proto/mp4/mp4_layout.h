@@ -22,6 +22,9 @@ struct mp4_wanted {
     int64_t lapse_us; // 0: as long as it is
 };
 
+// From when heads are to be read for it: with B frames the first picture of a segment is shown a
+// little after the segment begins, and until then the one before it.
+int64_t mp4_wanted_read_from(const struct mp4_wanted *wanted);
 void mp4_layout_init(struct mp4_layout *layout, const struct mp4_wanted *wanted);
 void mp4_layout_fini(struct mp4_layout *layout);
 // The next heads. 0: go on, also when they were damaged; ERR_LIMIT: too much for one file.

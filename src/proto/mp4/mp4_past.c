@@ -253,6 +253,6 @@ void mp4_handle_past(void *arg, struct http_request *request)
     mp4_layout_init(&download->layout, &wanted);
     download->viewer = viewer_open(stream, VIEWER_PAST, "mp4", http_client(request));
     http_on_gone(request, on_gone, download);
-    download->reading = history_read(history, download->wanted.from_us, download->wanted.to_us,
+    download->reading = history_read(history, mp4_wanted_read_from(&wanted), wanted.to_us,
                                      HISTORY_HEADS, &heads_events, download);
 }

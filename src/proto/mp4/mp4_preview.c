@@ -21,6 +21,9 @@
 #define WAIT_US (10 * US_PER_S)
 // Where nothing is recorded at the moment asked for, what comes this soon will do.
 #define NEAR_US (10 * US_PER_S)
+// A segment begins with its first decode time; with B frames its first picture is shown later, and
+// until then the one before it is. Not by more than this.
+#define EARLIER_US US_PER_S
 #define SECONDS_MOST (1LL << 40)
 
 struct preview {
@@ -36,6 +39,7 @@ struct preview {
     int64_t at_us;
     struct frame *best; // one reference; NULL: none yet
     struct tracks *tracks;
+    int64_t best_end_us; // of the segment it is in
 };
 
 static void preview_free(struct preview *preview)
@@ -164,12 +168,21 @@ void mp4_handle_preview_live(void *arg, struct http_request *request)
 
 // ---- the past ----------------------------------------------------------------------------------
 
+// Nothing is recorded at the moment: what ended before it is not shown then.
+static void drop_ended(struct preview *preview)
+{
+    if (preview->best && preview->best_end_us <= preview->at_us)
+        frame_unref(&preview->best);
+}
+
 static void on_segment(void *arg, struct segment **segment)
 {
     struct preview *preview = arg;
     struct segment *mine = *segment;
     *segment = NULL;
     bool beyond = false;
+    if (mine->info.utc_start_us > preview->at_us)
+        drop_ended(preview);
     for (unsigned i = 0; segment_frames(mine) == 0 && i < mine->frame_count && !beyond; i++) {
         struct frame *frame = mine->frames[i];
         if (!is_picture(mine->tracks, frame))
@@ -182,6 +195,7 @@ static void on_segment(void *arg, struct segment **segment)
         preview->best = frame_ref(frame);
         tracks_unref(&preview->tracks);
         preview->tracks = tracks_ref(mine->tracks);
+        preview->best_end_us = mine->info.utc_start_us + mine->info.duration_us;
     }
     segment_unref(&mine);
     if (beyond)
@@ -194,6 +208,7 @@ static void on_past_end(void *arg, int err)
 {
     struct preview *preview = arg;
     preview->reading = NULL;
+    drop_ended(preview);
     if (preview->best)
         answer(preview, preview->tracks, preview->best);
     else
@@ -245,6 +260,7 @@ void mp4_handle_preview_past(void *arg, struct http_request *request)
     }
     struct preview *preview = preview_new(env, request, stream, VIEWER_PAST);
     preview->at_us = at_us;
+    int64_t from_us = at_us > EARLIER_US ? at_us - EARLIER_US : 0;
     preview->reading =
-        history_read(history, at_us, at_us + NEAR_US, HISTORY_WHOLE, &events, preview);
+        history_read(history, from_us, at_us + NEAR_US, HISTORY_WHOLE, &events, preview);
 }

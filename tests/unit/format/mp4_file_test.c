@@ -92,6 +92,11 @@ static void mp4_file_range_beyond_the_media_shows_what_there_is(void **state)
     assert_int_equal(add(file, past.segment[0]), 0);
     assert_int_equal(mp4_file_finish(file), ERR_NOT_FOUND);
     mp4_file_free(&file);
+    file = mp4_file_new(START_US + 13 * SECOND, START_US + 15 * SECOND);
+    for (unsigned i = 0; i < SEGMENTS; i++)
+        assert_int_equal(add(file, past.segment[i]), 0);
+    assert_int_equal(mp4_file_finish(file), ERR_NOT_FOUND); // all ended before
+    mp4_file_free(&file);
     file = mp4_file_new(START_US, START_US + 1);
     assert_int_equal(mp4_file_finish(file), ERR_NOT_FOUND);
     mp4_file_free(&file);

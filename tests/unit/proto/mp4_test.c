@@ -366,6 +366,10 @@ static void mp4_preview_of_the_past_is_what_was_shown_then(void **state)
     snprintf(path, sizeof path, "/main/%lld-preview.mp4", PAST_S + 10);
     assert_int_equal(web_get(&web, path), 200);
     expect_picture(&web, web.memory.segment[3]->frames[0]);
+    // And right behind the last segment before it, of which nothing is shown any more.
+    snprintf(path, sizeof path, "/main/%lld-preview.mp4", PAST_S + 7);
+    assert_int_equal(web_get(&web, path), 200);
+    expect_picture(&web, web.memory.segment[3]->frames[0]);
     assert_int_equal(web_get(&web, "/main/5-preview.mp4"), 404);
     assert_int_equal(web_get(&web, "/main/x-preview.mp4"), 400);
     assert_int_equal(web_get(&web, "/main/2026/13/23/00/35/33-preview.mp4"), 400);
@@ -373,6 +377,34 @@ static void mp4_preview_of_the_past_is_what_was_shown_then(void **state)
     web.memory.fail = ERR_IO;
     snprintf(path, sizeof path, "/main/%lld-preview.mp4", PAST_S + 3);
     assert_int_equal(web_get(&web, path), 503);
+    web_close(&web);
+}
+
+// With B frames a segment's first picture is shown after the segment has begun.
+static void mp4_of_a_moment_before_a_first_picture_has_the_one_before(void **state)
+{
+    (void)state;
+    struct web web;
+    char path[128];
+    web_open(&web, &proto_mp4, false);
+    web_record(&web, 6, 0); // from .5 s on, each 2 s
+    for (unsigned i = 0; i < 6; i++)
+        for (unsigned k = 0; k < web.memory.segment[i]->frame_count; k++)
+            web.memory.segment[i]->frames[k]->cts = 54000; // 0.6 s
+    static const struct {
+        int64_t at_s;
+        unsigned segment;
+    } wanted[] = {
+        {PAST_S + 1, 0}, {PAST_S + 2, 0}, {PAST_S + 3, 0}, {PAST_S + 4, 1}, {PAST_S + 5, 1}};
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        snprintf(path, sizeof path, "/main/%lld-preview.mp4", (long long)wanted[i].at_s);
+        assert_int_equal(web_get(&web, path), 200);
+        expect_picture(&web, web.memory.segment[wanted[i].segment]->frames[0]);
+    }
+    struct buf *file = file_of(&web, PAST_S + 3, 4, 0, 4);
+    assert_int_equal(get_file(&web, PAST_S + 3, 4, ""), 200);
+    assert_body(&web, file, 0, file->length);
+    buf_unref(&file);
     web_close(&web);
 }
 
@@ -550,6 +582,7 @@ TEST_MAIN(TEST(mp4_file_has_its_length_before_its_first_byte), TEST(mp4_head_rea
           TEST(mp4_stream_removed_during_the_download), TEST(mp4_that_cannot_be_given),
           TEST(mp4_timelapse_is_the_key_frames_alone),
           TEST(mp4_preview_of_the_past_is_what_was_shown_then),
+          TEST(mp4_of_a_moment_before_a_first_picture_has_the_one_before),
           TEST(mp4_preview_is_the_newest_key_frame),
           TEST(mp4_export_is_the_file_that_would_be_downloaded),
           TEST(mp4_export_that_fails_or_is_cancelled_leaves_nothing),
