@@ -258,7 +258,9 @@ static void on_appended(void *arg, const struct file_result *result)
     bool whole = copy->length == 0;
     copy->length += (uint64_t)result->value;
     pending->count -= copy->written;
-    memmove(pending->item, pending->item + copy->written, pending->count * sizeof *pending->item);
+    if (pending->count > 0)
+        memmove(pending->item, pending->item + copy->written,
+                pending->count * sizeof *pending->item);
     copy->written = 0;
     if (whole)
         journal_copy_whole(copy);

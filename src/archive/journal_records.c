@@ -41,6 +41,8 @@ static void insert_at(struct journal_list *list, unsigned at, const struct journ
 static void remove_at(struct journal_list *list, unsigned at, unsigned count)
 {
     ENSURE(at + count <= list->count);
+    if (count == 0)
+        return;
     list->count -= count;
     memmove(list->item + at, list->item + at + count, (list->count - at) * sizeof *list->item);
 }
