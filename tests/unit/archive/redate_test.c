@@ -59,6 +59,15 @@ static struct history_range stretch(int64_t most_us)
     return all;
 }
 
+// The archive of a machine that booted in 1970.
+static void open_in_1970(void)
+{
+    room_open_plain("cam");
+    set_clock(YEAR_1970_US);
+    room_attach();
+    room_settle();
+}
+
 // A machine that boots in 1970 and learns the time later: one past, in order, nothing in 1970.
 static void redate_moves_what_was_recorded_before_the_clock_was_set(void **state)
 {
@@ -99,10 +108,7 @@ static void redate_moves_what_was_recorded_before_the_clock_was_set(void **state
 static void redate_leaves_no_gap(void **state)
 {
     (void)state;
-    room_open_plain("cam");
-    set_clock(YEAR_1970_US);
-    room_attach();
-    room_settle();
+    open_in_1970();
     room_record(4);
     room_align();
     set_clock(ROOM_START_US);
@@ -117,10 +123,7 @@ static void redate_leaves_no_gap(void **state)
 static void redate_goes_on_in_another_life_of_the_same_boot(void **state)
 {
     (void)state;
-    room_open_plain("cam");
-    set_clock(YEAR_1970_US);
-    room_attach();
-    room_settle();
+    open_in_1970();
     room_record(4);
     room_lose();
     end_life();
@@ -136,10 +139,7 @@ static void redate_goes_on_in_another_life_of_the_same_boot(void **state)
 static void redate_of_another_boot_is_not_known(void **state)
 {
     (void)state;
-    room_open_plain("cam");
-    set_clock(YEAR_1970_US);
-    room_attach();
-    room_settle();
+    open_in_1970();
     room_record(4);
     room_lose();
     end_life();
@@ -155,10 +155,7 @@ static void redate_of_another_boot_is_not_known(void **state)
 static void redate_goes_on_after_another_boot(void **state)
 {
     (void)state;
-    room_open_plain("cam");
-    set_clock(YEAR_1970_US);
-    room_attach();
-    room_settle();
+    open_in_1970();
     room_record(4);
     room_lose();
     room_reconnect(10 * US_PER_S);
@@ -180,10 +177,7 @@ static void redate_goes_on_after_another_boot(void **state)
 static void redate_takes_reasons_locks_and_what_is_deleted_along(void **state)
 {
     (void)state;
-    room_open_plain("cam");
-    set_clock(YEAR_1970_US);
-    room_attach();
-    room_settle();
+    open_in_1970();
     room_record(4);
     int64_t first_us = room.known[0].info.utc_start_us;
     room_lose();
@@ -219,10 +213,7 @@ static void redate_takes_reasons_locks_and_what_is_deleted_along(void **state)
 static void redate_never_replaces(void **state)
 {
     (void)state;
-    room_open_plain("cam");
-    set_clock(YEAR_1970_US);
-    room_attach();
-    room_settle();
+    open_in_1970();
     room_record(4);
     room_lose();
     end_life();
@@ -233,10 +224,7 @@ static void redate_never_replaces(void **state)
     room_close();
     // The same again, its name taken.
     const char *tail = strstr(name, "/cam/");
-    room_open_plain("cam");
-    set_clock(YEAR_1970_US);
-    room_attach();
-    room_settle();
+    open_in_1970();
     room_record(4);
     room_lose();
     set_clock(ROOM_START_US);
@@ -262,10 +250,7 @@ static void redate_never_replaces(void **state)
 static void redate_is_tried_again(void **state)
 {
     (void)state;
-    room_open_plain("cam");
-    set_clock(YEAR_1970_US);
-    room_attach();
-    room_settle();
+    open_in_1970();
     room_record(4);
     room_lose();
     file_faults_fail(FAULT_RENAME, 1, true, EIO);
